@@ -1,0 +1,1 @@
+"""Names with a fixed set of values."""

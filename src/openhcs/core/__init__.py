@@ -1,0 +1,1 @@
+"""Facts and declarations: configuration, plates, arrays, steps."""

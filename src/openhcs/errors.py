@@ -1,0 +1,200 @@
+"""Every error the project raises.
+
+    OpenHCSError
+    ├── UsageError (ValueError)          the caller asked for something that cannot be
+    │   ├── InvalidValue                 a setting or argument out of range; says what is allowed
+    │   ├── InvalidType (TypeError)      a value of a kind that cannot be used here
+    │   ├── UnknownName                  a backend, well, channel, suffix … nobody knows; suggests the nearest
+    │   ├── InvalidPath                  a path that leaves its root or cannot be stored
+    │   └── PlanError                    a pipeline that cannot run on this plate
+    ├── NotFound (FileNotFoundError)     nothing there
+    ├── AlreadyExists (FileExistsError)  something there already
+    │   └── OutputExists                 the output folder holds other work
+    ├── InputError (ValueError)          a plate or folder that cannot be read as asked
+    │   ├── FormatError                  bytes on disk are wrong: which file, where
+    │   └── MissingPlanes                planes that should be there are not
+    ├── StorageError (OSError)           the system refused: errno kept
+    │   ├── StorageFull                  no space left
+    │   └── AccessDenied (PermissionError)
+    ├── OutOfBudget (MemoryError)        would need more memory than allowed
+    ├── StepError (RuntimeError)         a step of the pipeline raised; keeps the cause as text
+    ├── WorkerLost (RuntimeError)        a worker process died
+    └── Stopped (RuntimeError)           the run was interrupted; what is committed stays
+
+Each carries ``path``, ``backend`` and, where known, ``well``, ``site`` and ``step``, and crosses
+process borders whole. The text says what happened, where, and what to do next.
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno as _errno
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class OpenHCSError(Exception):
+    """Root of all errors raised on purpose by openhcs."""
+
+    errno: int | None = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: object = None,
+        backend: str | None = None,
+        well: str | None = None,
+        site: int | None = None,
+        step: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = None if path is None else str(path)
+        self.backend = backend
+        self.well = well
+        self.site = site
+        self.step = step
+        self.errno = type(self).errno
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild, (type(self), self.message, self.fields, self.errno))
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Where it happened: the named places that are known."""
+        names = ("path", "backend", "well", "site", "step")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+
+def _rebuild(kind: type[OpenHCSError], message: str, fields: dict[str, Any], number: int | None) -> OpenHCSError:
+    error = kind(message, **fields)
+    error.errno = number
+    return error
+
+
+class UsageError(OpenHCSError, ValueError):
+    """The caller asked for something that cannot be."""
+
+
+class InvalidValue(UsageError):
+    """A value that is not allowed here."""
+
+
+class InvalidType(UsageError, TypeError):
+    """A value of a kind that cannot be used here."""
+
+
+class UnknownName(UsageError):
+    """A name that nobody knows."""
+
+
+class InvalidPath(UsageError):
+    """A path that leaves its root or cannot be stored."""
+
+
+class PlanError(UsageError):
+    """A pipeline that cannot run on this plate, found before anything ran."""
+
+
+class NotFound(OpenHCSError, FileNotFoundError):
+    """Nothing is there."""
+
+    errno = _errno.ENOENT
+
+
+class AlreadyExists(OpenHCSError, FileExistsError):
+    """Something is there already."""
+
+    errno = _errno.EEXIST
+
+
+class OutputExists(AlreadyExists):
+    """The output holds other work."""
+
+
+class InputError(OpenHCSError, ValueError):
+    """A plate or folder that cannot be read as asked."""
+
+
+class FormatError(InputError):
+    """Bytes on disk are not what their name or document promises."""
+
+
+class MissingPlanes(InputError):
+    """Planes that should be there are not."""
+
+
+class StorageError(OpenHCSError, OSError):
+    """The operating system refused a read or a write."""
+
+    errno = _errno.EIO
+
+
+class StorageFull(StorageError):
+    """No space is left."""
+
+    errno = _errno.ENOSPC
+
+
+class AccessDenied(StorageError, PermissionError):
+    """Reading or writing is not allowed there."""
+
+    errno = _errno.EACCES
+
+
+class OutOfBudget(OpenHCSError, MemoryError):
+    """More memory would be needed than is allowed."""
+
+
+class StepError(OpenHCSError, RuntimeError):
+    """A step of the pipeline raised; the message ends with its last line of traceback."""
+
+
+class WorkerLost(OpenHCSError, RuntimeError):
+    """A worker process died before it could answer."""
+
+
+class Stopped(OpenHCSError, RuntimeError):
+    """The run was interrupted; what was committed stays."""
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Return a half sentence that helps with a misspelt name.
+
+    >>> suggest("memroy", ["memory", "disk", "zarr"])
+    "did you mean 'memory'? known: memory, disk, zarr"
+    """
+    names = [str(one) for one in known]
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    shown = ", ".join(names[:12]) + (f" … ({len(names)} in all)" if len(names) > 12 else "")
+    if near:
+        return f"did you mean {near[0]!r}? known: {shown}"
+    return f"known: {shown}" if names else "none are known"
+
+
+def from_oserror(error: OSError, *, doing: str, path: object = None, backend: str | None = None) -> OpenHCSError:
+    """Return our error for one of the operating system's, keeping its number.
+
+    ``doing`` completes the sentence "could not …", such as ``"write the file"``.
+    """
+    where = path if path is not None else error.filename
+    reason = error.strerror or str(error)
+    text = f"could not {doing}: {where}: {reason}"
+    number = error.errno
+    if number in (_errno.ENOSPC, _errno.EDQUOT):
+        return StorageFull(f"{text}. Free some space and run the same command again.", path=where, backend=backend)
+    if number in (_errno.EACCES, _errno.EPERM, _errno.EROFS):
+        return AccessDenied(f"{text}. Check the permissions of that folder.", path=where, backend=backend)
+    if number == _errno.ENOENT:
+        return NotFound(text, path=where, backend=backend)
+    if number == _errno.EEXIST:
+        return AlreadyExists(text, path=where, backend=backend)
+    mapped = StorageError(text, path=where, backend=backend)
+    mapped.errno = number or _errno.EIO
+    return mapped
