@@ -1,0 +1,31 @@
+"""What a run tells while it works, for progress displays and logs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened.
+
+    ``kind`` is started, well_started, well_done, well_skipped, well_failed, warning or finished.
+    Bytes are raw pixels read and bytes stored by that well; totals come with ``started``.
+    """
+
+    kind: str
+    well: str | None = None
+    message: str = ""
+    bytes_in: int = 0
+    bytes_out: int = 0
+    total_wells: int = 0
+    total_bytes: int = 0
+    seconds: float = 0.0
+
+
+Listener = Callable[[Event], None]
+
+
+def ignore(_event: Event) -> None:
+    """Take an event and do nothing."""

@@ -1,0 +1,25 @@
+"""Fixtures every test may use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+DEFAULT_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def data() -> Callable[[str], Path]:
+    """Return the folder of a real data set, or skip where it is not at hand."""
+    root = Path(os.environ.get("OPENHCS_TEST_DATA", DEFAULT_DATA))
+
+    def find(name: str) -> Path:
+        folder = root / name
+        if not folder.is_dir():
+            pytest.skip(f"real data set {name} is not in {root} (set OPENHCS_TEST_DATA)")
+        return folder
+
+    return find
