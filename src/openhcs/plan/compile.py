@@ -1,0 +1,111 @@
+"""Compile a pipeline for a plate, in five phases: index → bind → partition → memory → declaration.
+
+Pure and deterministic: the same plate, steps, configuration and facts give the same plan, and the
+plan's identity leaves the machine out, so that any machine can go on with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from openhcs.plan import bind
+from openhcs.plan.admit import admit, check_space, tasks_of
+from openhcs.plan.declare import declare, with_places
+from openhcs.plan.model import Plan, Recipe
+from openhcs.plan.partition import partition
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from openhcs.core.config import GlobalPipelineConfig
+    from openhcs.core.plate import PlateIndex
+    from openhcs.core.steps import FunctionStep
+    from openhcs.plan.facts import Facts
+    from openhcs.plan.model import Layer, PlanStep, Target
+
+
+def compile_plan(
+    index: PlateIndex,
+    steps: Sequence[FunctionStep],
+    config: GlobalPipelineConfig,
+    facts: Facts,
+    *,
+    wells: Sequence[str] | None = None,
+) -> Plan:
+    """Return the plan for a plate, or some of its wells; without steps, the plan that converts it.
+
+    Labels follow from the whole plate, so a plan for some wells goes on as the plan for all.
+
+    Raises
+    ------
+    PlanError
+        what cannot work, with the step and the ways out.
+    MissingPlanes, InputError
+        planes that should be there are not, or none is.
+    OutOfBudget, StorageFull
+        one well needs more memory than allowed, or the results more space than is left.
+    """
+    whole, notes = bind.pipeline_planes(index) if steps else (index, ())
+    index = bind.planes_to_read(whole if wells is None else whole.only(wells), config.missing)
+    whole = bind.readable(whole)
+    source = bind.source_layer(whole)
+    planned = partition(whole, steps, source, facts)
+    targets = declare(steps, source, planned, config, facts)
+    planned = with_places(index, planned, targets, config)
+    identity = _identity(index, source, planned, targets, config)
+    recipe = Recipe(plan_id=identity, source=source, steps=planned, targets=targets, config=config)
+    tasks = tasks_of(index, recipe)
+    workers, budget = admit(tasks, config, facts)
+    plan = Plan(
+        id=identity,
+        index=index,
+        recipe=recipe,
+        tasks=tasks,
+        workers=workers,
+        budget=budget,
+        warnings=(*index.warnings, *notes, *_warnings(steps, planned)),
+    )
+    check_space(plan, facts)
+    return plan
+
+
+def _identity(
+    index: PlateIndex,
+    source: Layer,
+    planned: tuple[PlanStep, ...],
+    targets: tuple[Target, ...],
+    config: GlobalPipelineConfig,
+) -> str:
+    said = {
+        "plate": index.name,
+        "source": [sorted(source.axes.items()), source.dtype, source.plane_shape],
+        "steps": [_step_identity(step) for step in planned],
+        "targets": [[target.after, target.backend, target.path] for target in targets],
+        "zarr": {name: str(value) for name, value in asdict(config.zarr).items()},
+        "missing": config.missing,
+    }
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _step_identity(step: PlanStep) -> list[object]:
+    shape = list(step.layer.plane_shape)
+    said = [step.name, step.stacks, step.group_by, dict(step.picks), step.unmatched, step.out]
+    return [*said, step.layer.dtype, shape, step.fingerprint]
+
+
+def _warnings(steps: Sequence[FunctionStep], planned: tuple[PlanStep, ...]) -> tuple[str, ...]:
+    found = []
+    for step, plan in zip(steps, planned, strict=True):
+        sites = plan.layer.axes and "site" in plan.stacks
+        for call in (call for chain in step.chains.values() for call in chain):
+            filters = str(getattr(call.func, "__module__", "")).startswith("scipy.ndimage")
+            scalar = any(isinstance(call.kwargs.get(name), (int, float)) for name in ("sigma", "size"))
+            if sites and filters and scalar:
+                found.append(
+                    f"step {plan.number} ({plan.name}): {call.name} with one number for all axes also blurs across "
+                    "sites; give (0, s, s), or variable_components=[]"
+                )
+    return tuple(found)

@@ -1,0 +1,107 @@
+"""Declaration: what is kept, where, in which form; and where each step reads and writes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from openhcs.core.arrays import level_shapes, plan_chunks
+from openhcs.errors import PlanError
+from openhcs.plan.model import Target
+from openhcs.plan.schedule import ITEMSIZE, plane_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from openhcs.core.config import GlobalPipelineConfig
+    from openhcs.core.plate import PlateIndex
+    from openhcs.core.steps import FunctionStep
+    from openhcs.plan.facts import Facts
+    from openhcs.plan.model import Layer, PlanStep
+
+ZARR = "zarr"
+DISK = "disk"
+
+
+def declare(
+    steps: Sequence[FunctionStep],
+    source: Layer,
+    planned: tuple[PlanStep, ...],
+    config: GlobalPipelineConfig,
+    facts: Facts,
+) -> tuple[Target, ...]:
+    """Return every set of images that is kept: forced copies first, the last step's images last."""
+    chosen = config.vfs.materialization_backend.value
+    layers = [source, *(step.layer for step in planned)]
+    last = len(planned)
+    targets = []
+    for number, step in enumerate(steps, start=1):
+        wanted = step.force_disk_output or (number < last and step.materialize)
+        if wanted and number < last:
+            backend = wanted if isinstance(wanted, str) else chosen
+            folder = f"steps/{number}_{step.name}"
+            targets.append(
+                _target(number, backend, f"{folder}.zarr" if backend == ZARR else folder, layers[number], config)
+            )
+    if not steps or steps[-1].materialize is not False:
+        named = steps[-1].materialize if steps and isinstance(steps[-1].materialize, str) else None
+        backend = named or (
+            steps[-1].force_disk_output if steps and isinstance(steps[-1].force_disk_output, str) else chosen
+        )
+        path = config.zarr.store_name if backend == ZARR else "images"
+        targets.append(_target(last, backend, "" if facts.store_output else path, layers[last], config))
+    if not targets:
+        raise PlanError("the plan would keep nothing: the last step says materialize=False and no step is kept.")
+    if facts.store_output and (len(targets) > 1 or targets[0].backend != ZARR):
+        others = ", ".join(target.path or target.backend for target in targets[:-1]) or "TIFFs"
+        raise PlanError(f"an output ending in .zarr is one store; this pipeline keeps {others} too. Name a folder.")
+    return tuple(targets)
+
+
+def _target(after: int, backend: str, path: str, layer: Layer, config: GlobalPipelineConfig) -> Target:
+    _, ts, channels, zs = layer.axes[min(layer.axes)]
+    lead = (len(ts), len(channels), len(zs)) if len(ts) > 1 else (len(channels), len(zs))
+    if backend == DISK:
+        count = math.prod(lead)
+        return Target(
+            after=after,
+            backend=backend,
+            path=path,
+            layer=layer,
+            levels=1,
+            objects=count,
+            raw_bytes=count * plane_bytes(layer),
+        )
+    shapes = level_shapes(layer.plane_shape, config.zarr.levels)
+    objects = raw = 0
+    for shape in shapes:
+        full = (*lead, *shape)
+        chunks, shards = plan_chunks(full, ITEMSIZE[layer.dtype], config.zarr)
+        objects += math.prod(-(-size // step) for size, step in zip(full, shards or chunks, strict=True))
+        raw += math.prod(full) * ITEMSIZE[layer.dtype]
+    return Target(
+        after=after, backend=backend, path=path, layer=layer, levels=len(shapes), objects=objects, raw_bytes=raw
+    )
+
+
+def with_places(
+    index: PlateIndex,
+    planned: tuple[PlanStep, ...],
+    targets: tuple[Target, ...],
+    config: GlobalPipelineConfig,
+) -> tuple[PlanStep, ...]:
+    """Return the steps with where each reads and writes, and why."""
+    kept = {target.after: target.backend for target in targets}
+    between = config.vfs.intermediate_backend.value
+    reads = ZARR if index.microscope == "ome_zarr" else DISK
+    placed = []
+    for step in planned:
+        last = step.number == len(planned)
+        why = "last image step" if last else "force_disk_output" if step.number in kept else "intermediate"
+        if last and step.number not in kept:
+            why = "materialize=False"
+        writes = (() if last else (between,)) + ((kept[step.number],) if step.number in kept else ())
+        placed.append(replace(step, reads=reads, writes=writes, why=why))
+        reads = between
+    return tuple(placed)

@@ -1,0 +1,101 @@
+"""A plan as text that fits a terminal."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from openhcs.plan.model import Layer, Plan, PlanStep, Target
+
+SHORT = {"site": "site", "channel": "chan", "z_index": "z", "timepoint": "t"}
+KIND = {"bool": "b", "uint": "u", "int": "i", "float": "f", "complex": "c"}
+HEADER = ("#", "step", "call per", "stacks", "reads", "writes", "out", "kept", "why")
+
+
+def size(count: float) -> str:
+    """Return bytes as people read them, in powers of a thousand."""
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if count < 1000 or unit == "TB":
+            return f"{count:.0f} {unit}" if count >= 10 or unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    raise AssertionError
+
+
+def explain(plan: Plan) -> str:
+    """Return what a plan reads, calls, keeps and writes, and why."""
+    lines = [*_head(plan)]
+    if plan.recipe.steps:
+        rows = [HEADER, *(_row(plan, step) for step in plan.recipe.steps)]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
+        lines += [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+        ]
+    lines += [_out(plan, target) for target in plan.recipe.targets]
+    lines += [f"note  {warning}" for warning in plan.warnings]
+    return "\n".join(lines)
+
+
+def _head(plan: Plan) -> list[str]:
+    source = plan.recipe.source
+    most = [max(len(axes[place]) for axes in source.axes.values()) for place in range(4)]
+    counts = f"{_count(len(plan.tasks), 'well')} × {_count(most[0], 'site')} × {_count(most[2], 'channel')}"
+    counts += f" × {most[3]} z" if most[3] > 1 else ""
+    counts += f" × {most[1]} t" if most[1] > 1 else ""
+    y, x = source.plane_shape
+    memory = f"budget {size(plan.budget)}   peak per task {size(plan.peak_bytes)}"
+    return [
+        f"plan {plan.id}   plate {plan.index.name}   {counts}   {source.dtype} {y}×{x}   {size(plan.bytes_in)} in",
+        f"one task per well ({len(plan.tasks)})   workers {plan.workers}   {memory}",
+    ]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def _row(plan: Plan, step: PlanStep) -> tuple[str, ...]:
+    before = plan.recipe.source if step.number == 1 else plan.recipe.steps[step.number - 2].layer
+    varies = _varying(before)
+    per = [SHORT[name] for name in SHORT if name not in step.stacks and name in varies]
+    out = step.out if isinstance(step.out, str) else f"{len(step.out)} labels"
+    shape = (
+        ""
+        if step.layer.plane_shape == before.plane_shape
+        else f" {step.layer.plane_shape[0]}×{step.layer.plane_shape[1]}"
+    )
+    last = step.number == len(plan.recipe.steps)
+    return (
+        str(step.number),
+        step.name,
+        ",".join(per) or "well",
+        ",".join(SHORT[name] for name in step.stacks) or "–",
+        step.reads,
+        " + ".join(step.writes) or "–",
+        f"{out} {_dtype(step.layer.dtype)}{shape} {step.known}",
+        "end" if last else str(step.number + 1),
+        step.why,
+    )
+
+
+def _varying(layer: Layer) -> set[str]:
+    names = ("site", "timepoint", "channel", "z_index")
+    return {name for place, name in enumerate(names) if any(len(axes[place]) > 1 for axes in layer.axes.values())}
+
+
+def _dtype(name: str) -> str:
+    letters = name.rstrip("0123456789")
+    bits = name[len(letters) :]
+    return f"{KIND[letters]}{int(bits) // 8 if bits else 1}"
+
+
+def _out(plan: Plan, target: Target) -> str:
+    images = plan.images(target)
+    raw = target.raw_bytes * images
+    form = f"OME-Zarr {plan.recipe.config.zarr.ngff_version}, {_count(target.levels, 'level')}"
+    form = form if target.backend == "zarr" else "OME-TIFF"
+    axes = target.layer.axes[min(target.layer.axes)]
+    planes = math.prod(len(labels) for labels in axes[1:])
+    objects = target.objects * images
+    where = f"out  {target.path or 'the store itself'}   {form}"
+    return f"{where}   {images} images of {planes} planes   {size(raw)} raw, {objects} objects"

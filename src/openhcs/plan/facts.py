@@ -1,0 +1,45 @@
+"""What a plan must be told, since planning itself opens nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probed:
+    """What came of calling a step's functions once: planes in, planes out, dtype, (y, x)."""
+
+    planes_in: int
+    planes_out: int
+    dtype: str
+    plane_shape: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """The machine and the pipeline as found.
+
+    Parameters
+    ----------
+    cores, memory
+        cores and bytes of memory this run may use.
+    free_bytes
+        space left where the output goes; None when unknown.
+    probed
+        by step number from 1, what a probe found; a step without one must have declared everything.
+    fingerprints
+        by step number, a text that changes when the step's functions or arguments do.
+    store_output
+        the output is itself a ``.zarr`` store.
+    """
+
+    cores: int = 1
+    memory: int = 2**62
+    free_bytes: int | None = None
+    probed: Mapping[int, Probed] = field(default_factory=dict)
+    fingerprints: Mapping[int, str] = field(default_factory=dict)
+    store_output: bool = False

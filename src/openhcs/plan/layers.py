@@ -1,0 +1,103 @@
+"""How a step cuts a well's planes into calls, and which planes each call makes.
+
+Planes are told by their `Key`: (acquisition, site, t, channel, z). All of this is counting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from openhcs.core.plate import Key
+    from openhcs.plan.model import Axes, PlanStep
+
+PLACE = {"site": 1, "timepoint": 2, "channel": 3, "z_index": 4}
+"""Where each component stands in a `Key`."""
+AXIS = {"site": 0, "timepoint": 1, "channel": 2, "z_index": 3}
+"""Where each component stands in `Axes`."""
+PASS = "pass"  # noqa: S105 - a word of the plan
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One call: the planes of its stack in order, the planes it makes, the functions it takes.
+
+    ``chain`` is a key of the step's functions; None stands for a step with one chain, `PASS` for
+    planes that go on as they are.
+    """
+
+    inputs: tuple[Key, ...]
+    outputs: tuple[Key, ...]
+    chain: str | None
+
+
+def stack_keys(keys: Iterable[Key], stacks: tuple[str, ...]) -> list[tuple[Key, ...]]:
+    """Return the stacks that ``keys`` fall into: one per combination of the other components.
+
+    Within a stack the first component named varies slowest; stacks come in the order of their planes.
+    """
+    places = tuple(PLACE[name] for name in stacks)
+    found: dict[tuple[int, ...], list[Key]] = {}
+    for key in sorted(keys):
+        rest = tuple(value for place, value in enumerate(key) if place not in places)
+        found.setdefault(rest, []).append(key)
+    return [tuple(sorted(group, key=lambda key: tuple(key[place] for place in places))) for group in found.values()]
+
+
+def replaced(key: Key, component: str, label: int) -> Key:
+    """Return ``key`` with another label for one component."""
+    place = PLACE[component]
+    return (*key[:place], label, *key[place + 1 :])  # type: ignore[return-value]
+
+
+def collapsed(key: Key, stacks: tuple[str, ...], axes: Mapping[int, Axes]) -> Key:
+    """Return the place of the one plane that a stack collapses to: the plate's first label of each."""
+    for name in stacks:
+        key = replaced(key, name, axes[key[0]][AXIS[name]][0])
+    return key
+
+
+def outputs_of(
+    inputs: tuple[Key, ...], stacks: tuple[str, ...], out: str | tuple[int, ...], axes: Mapping[int, Axes]
+) -> tuple[Key, ...]:
+    """Return the places of the planes that one call makes."""
+    if out == "same":
+        return inputs
+    if out == "one":
+        return (collapsed(inputs[0], stacks, axes),)
+    return tuple(replaced(inputs[0], stacks[0], int(label)) for label in out)
+
+
+def group_value(key: Key, group_by: str, well: str) -> str:
+    """Return the value, as text, that picks a group's functions."""
+    return well if group_by == "well" else str(key[PLACE[group_by]])
+
+
+def groups_of(keys: Iterable[Key], step: PlanStep, axes: Mapping[int, Axes], well: str) -> list[Group]:
+    """Return the calls of one step on one well; groups dropped by ``unmatched`` are left out."""
+    groups = []
+    for inputs in stack_keys(keys, step.stacks):
+        chain: str | None = None
+        if step.group_by is not None:
+            chain = step.picks.get(group_value(inputs[0], step.group_by, well))
+            if chain is None and step.unmatched == "drop":
+                continue
+            chain = PASS if chain is None else chain
+        outputs = (
+            inputs if step.group_by is not None and chain == PASS else outputs_of(inputs, step.stacks, step.out, axes)
+        )
+        groups.append(Group(inputs, outputs, chain))
+    return groups
+
+
+def axes_of(keys: Iterable[Key]) -> dict[int, Axes]:
+    """Return the labels per acquisition that ``keys`` have."""
+    seen: dict[int, tuple[set[int], ...]] = {}
+    for acquisition, *labels in keys:
+        sets = seen.setdefault(acquisition, (set(), set(), set(), set()))
+        for values, label in zip(sets, labels, strict=True):
+            values.add(label)
+    return {number: tuple(tuple(sorted(values)) for values in sets) for number, sets in sorted(seen.items())}  # type: ignore[misc]

@@ -1,0 +1,207 @@
+"""The plan: what will be read, called, kept and written, for every well, and why.
+
+A plan is data. It is made by `openhcs.plan.compile`, printed by `Plan.explain`, and holds no code:
+functions stay with the pipeline and are named by their fingerprints.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from openhcs.plan.layers import groups_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from openhcs.core.config import GlobalPipelineConfig
+    from openhcs.core.plate import Key, Plane, PlateIndex
+    from openhcs.plan.layers import Group
+
+Axes = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+"""Sites, time points, channels and z planes of one acquisition, over the whole plate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """What the images look like after a step: labels per acquisition, dtype, (y, x)."""
+
+    axes: Mapping[int, Axes]
+    dtype: str
+    plane_shape: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanStep:
+    """One step of the plan, the same for every well.
+
+    ``picks`` maps a component's value to the key of its functions; empty when one chain serves all.
+    ``out`` is "same", "one" or labels; ``known`` says how that became known.
+    """
+
+    number: int
+    name: str
+    stacks: tuple[str, ...]
+    group_by: str | None = None
+    picks: Mapping[str, str] = field(default_factory=dict)
+    unmatched: str = "error"
+    out: str | tuple[int, ...] = "same"
+    known: str = "said"
+    layer: Layer
+    reads: str = "memory"
+    writes: tuple[str, ...] = ()
+    why: str = ""
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Images that are kept: after which step (0: as read), through which backend, where in the output.
+
+    ``levels`` counts resolution levels; ``objects`` and ``raw_bytes`` are for one full site image.
+    """
+
+    after: int
+    backend: str
+    path: str
+    layer: Layer
+    levels: int
+    objects: int
+    raw_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One well: what it reads and what that takes.
+
+    ``planes`` are in reading order; those without pixels hold the fill value. Bytes are raw pixels;
+    ``images`` counts the site images of each target.
+    """
+
+    well: str
+    planes: tuple[Plane, ...]
+    calls: int
+    peak_bytes: int
+    bytes_in: int
+    images: tuple[int, ...]
+    objects: int
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """Places of the planes within the well."""
+        return tuple(plane.key for plane in self.planes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What all tasks of a plan share."""
+
+    plan_id: str
+    source: Layer
+    steps: tuple[PlanStep, ...]
+    targets: tuple[Target, ...]
+    config: GlobalPipelineConfig
+
+    def groups(self, keys: tuple[Key, ...], well: str) -> list[list[Group]]:
+        """Return, step by step, the calls that a well with these planes takes."""
+        found: list[list[Group]] = []
+        current = keys
+        before = self.source
+        for step in self.steps:
+            groups = groups_of(current, step, before.axes, well)
+            found.append(groups)
+            current = tuple(sorted(key for group in groups for key in group.outputs))
+            before = step.layer
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A compiled pipeline for a plate.
+
+    ``index`` holds the wells of the plan after the user's word on missing planes.
+    """
+
+    id: str
+    index: PlateIndex
+    recipe: Recipe
+    tasks: tuple[Task, ...]
+    workers: int
+    budget: int
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def peak_bytes(self) -> int:
+        """Memory that one task takes at most."""
+        return max((task.peak_bytes for task in self.tasks), default=0)
+
+    @cached_property
+    def stored_objects(self) -> int:
+        """Files with pixels that the output will hold."""
+        return sum(task.objects for task in self.tasks)
+
+    @cached_property
+    def raw_bytes_out(self) -> int:
+        """Bytes of raw pixels that the output will hold, all levels."""
+        return sum(target.raw_bytes * self.images(target) for target in self.recipe.targets)
+
+    def images(self, target: Target) -> int:
+        """Return how many site images a target will hold."""
+        place = self.recipe.targets.index(target)
+        return sum(task.images[place] for task in self.tasks)
+
+    @cached_property
+    def bytes_in(self) -> int:
+        """Bytes of raw pixels that will be read."""
+        return sum(task.bytes_in for task in self.tasks)
+
+    def explain(self) -> str:
+        """Return the plan as text."""
+        from openhcs.plan.explain import explain
+
+        return explain(self)
+
+    def to_json(self) -> str:
+        """Return the plan as JSON text: templates per step, one line of numbers per task."""
+        return json.dumps(
+            {
+                "plan": self.id,
+                "plate": self.index.name,
+                "microscope": self.index.microscope,
+                "source": _plain(asdict(self.recipe.source)),
+                "steps": [_plain(asdict(step)) for step in self.recipe.steps],
+                "targets": [_plain(asdict(target)) for target in self.recipe.targets],
+                "config": self.recipe.config.to_toml(),
+                "workers": self.workers,
+                "tasks": [
+                    {"well": task.well, "planes": len(task.planes), "inputs": planes_digest(task.planes)}
+                    | {"calls": task.calls, "peak_bytes": task.peak_bytes, "objects": task.objects}
+                    for task in self.tasks
+                ],
+                "warnings": list(self.warnings),
+            },
+            ensure_ascii=False,
+            indent=1,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Plan {self.id} of {self.index.name}: {len(self.tasks)} wells, {len(self.recipe.steps)} steps>"
+
+
+def planes_digest(planes: tuple[Plane, ...]) -> str:
+    """Return a digest of which planes there are and which files they come from."""
+    digest = hashlib.sha256()
+    for plane in planes:
+        digest.update(repr((plane.well, plane.key, plane.state.value, plane.source)).encode())
+    return digest.hexdigest()[:16]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    return value
