@@ -11,7 +11,8 @@ class Event:
     """One thing that happened.
 
     ``kind`` is started, well_started, well_done, well_skipped, well_failed, warning or finished.
-    Bytes are raw pixels read and bytes stored by that well; totals come with ``started``.
+    Bytes are raw pixels read and bytes stored by that well; totals and the names of all wells come
+    with ``started``.
     """
 
     kind: str
@@ -22,6 +23,7 @@ class Event:
     total_wells: int = 0
     total_bytes: int = 0
     seconds: float = 0.0
+    wells: tuple[str, ...] = ()
 
 
 Listener = Callable[[Event], None]

@@ -1,0 +1,224 @@
+"""Run a pipeline on a plate: initialize, compile, execute; or all in one call.
+
+plate = PipelineOrchestrator("plates/P1")
+plate.run([FunctionStep(normalise), FunctionStep(project, out="one", out_dtype="uint16")])
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from openhcs.constants.constants import WellFilterMode
+from openhcs.core.config import GlobalPipelineConfig
+from openhcs.core.context import ProcessingContext, StepView
+from openhcs.core.steps import FunctionStep
+from openhcs.core.wells import select_wells
+from openhcs.errors import InvalidType, PlanError, UsageError
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Mapping, Sequence
+
+    from openhcs.core.plate import PlateIndex
+    from openhcs.plan.model import Plan, Task
+    from openhcs.run.events import Listener
+    from openhcs.run.result import RunResult
+
+
+class PipelineOrchestrator:
+    """One plate, one pipeline, one output.
+
+    Parameters
+    ----------
+    plate_path
+        the plate's folder or store; it is never written to.
+    global_config
+        choices; defaults are sensible.
+    output
+        where results go; None: beside the plate, ``<plate><output_dir_suffix>``, or beneath
+        ``global_output_folder``.
+    wells, wells_mode
+        a filter such as ``"A01:B06"``, and whether it names wells to keep or to leave out.
+    exist
+        what to do about an output that is there: "auto", "error", "resume" or "replace".
+    pattern
+        file names of a generic folder, such as ``{well}_s{site}_w{channel}.tif``.
+    """
+
+    def __init__(
+        self,
+        plate_path: str | Path,
+        *,
+        global_config: GlobalPipelineConfig | None = None,
+        output: str | Path | None = None,
+        wells: str | None = None,
+        wells_mode: WellFilterMode = WellFilterMode.INCLUDE,
+        exist: str = "auto",
+        pattern: str | None = None,
+    ) -> None:
+        if global_config is not None and not isinstance(global_config, GlobalPipelineConfig):
+            raise InvalidType(f"global_config takes a GlobalPipelineConfig, not {global_config!r}")
+        self.plate_path = Path(plate_path)
+        self.config = global_config or GlobalPipelineConfig()
+        self.output = str(output) if output is not None else str(default_output(self.plate_path, self.config))
+        self._wells = wells
+        self._wells_mode = wells_mode
+        self._exist = exist
+        self._pattern = pattern
+        self._index: PlateIndex | None = None
+        self._plan: Plan | None = None
+        self._steps: tuple[FunctionStep, ...] = ()
+
+    @property
+    def index(self) -> PlateIndex:
+        """What the plate holds; known after `initialize`."""
+        if self._index is None:
+            raise UsageError("the plate is not indexed yet; call initialize() first")
+        return self._index
+
+    @property
+    def plan(self) -> Plan:
+        """The compiled plan; known after `compile_pipelines`."""
+        if self._plan is None:
+            raise UsageError("no pipeline is compiled yet; call compile_pipelines(steps) first")
+        return self._plan
+
+    def initialize(self) -> PipelineOrchestrator:
+        """Index the plate (names and metadata, no pixels) and return self.
+
+        Raises
+        ------
+        NotFound, InputError, InvalidPath
+            no plate is there, or the output would touch it.
+        """
+        from openhcs.run.facts import refuse_output_in_input
+        from openhcs.run.plates import index_plate
+
+        self._index = index_plate(self.plate_path, microscope=self.config.microscope, pattern=self._pattern)
+        refuse_output_in_input(self.output, self._index.root)
+        return self
+
+    def compile_pipelines(self, steps: Sequence[FunctionStep]) -> dict[str, ProcessingContext]:
+        """Return one frozen context per well; nothing is written.
+
+        Steps that do not declare what comes out are called once on the smallest stack (a probe).
+
+        Raises
+        ------
+        PlanError, MissingPlanes, OutOfBudget, StorageFull, StepError
+            what would fail later and can be known now.
+        """
+        from openhcs.plan.compile import compile_plan
+        from openhcs.run.facts import gather
+        from openhcs.run.fingerprint import step_fingerprint
+        from openhcs.run.pixels import PlaneReader
+        from openhcs.run.probe import probe
+
+        self._steps = _checked(steps)
+        wells = select_wells(self.index.wells, self._wells, self._wells_mode)
+        reader = PlaneReader(self.index)
+        try:
+            probed = probe(self.index, self._steps, wells, reader.read_into)
+        finally:
+            reader.close()
+        prints = {number: step_fingerprint(step) for number, step in enumerate(self._steps, start=1)}
+        facts = gather(self.output, self.config, probed=probed, fingerprints=prints)
+        self._plan = compile_plan(self.index, self._steps, self.config, facts, wells=wells)
+        return {task.well: _context(self._plan, task, self.output) for task in self._plan.tasks}
+
+    def execute_compiled_plate(
+        self,
+        contexts: Mapping[str, ProcessingContext] | None = None,
+        *,
+        on_event: Listener | None = None,
+        stop: threading.Event | None = None,
+    ) -> RunResult:
+        """Run the compiled plan and return what came of it.
+
+        Parameters
+        ----------
+        contexts
+            those from `compile_pipelines`, or some of them to run only these wells.
+        on_event
+            called with every `openhcs.run.events.Event`.
+        stop
+            set it to stop after the wells that run.
+
+        Raises
+        ------
+        OutputExists, Stopped, StorageFull, AccessDenied
+            see `openhcs.run.execute.execute`. A well that fails raises nothing; see the result.
+        """
+        from openhcs.run.execute import execute
+
+        plan = self.plan if contexts is None else _only(self.plan, contexts)
+        return execute(plan, self._steps, self.output, exist=self._exist, on_event=on_event, stop=stop)
+
+    def run(
+        self,
+        steps: Sequence[FunctionStep],
+        *,
+        on_event: Listener | None = None,
+        stop: threading.Event | None = None,
+    ) -> RunResult:
+        """Index, compile and execute in one call."""
+        self.initialize()
+        self.compile_pipelines(steps)
+        return self.execute_compiled_plate(on_event=on_event, stop=stop)
+
+
+def default_output(plate: Path, config: GlobalPipelineConfig) -> Path:
+    """Return where results go when no output is named."""
+    resolved = plate.resolve()
+    name = f"{resolved.name.removesuffix('.zarr')}{config.path_planning.output_dir_suffix}"
+    folder = config.path_planning.global_output_folder
+    return (resolved.parent if folder is None else Path(folder)) / name
+
+
+def _checked(steps: Sequence[FunctionStep]) -> tuple[FunctionStep, ...]:
+    if isinstance(steps, FunctionStep):
+        return (steps,)
+    if not steps:
+        raise PlanError("a pipeline needs at least one step; to copy a plate as it is, use openhcs.convert")
+    if strange := [step for step in steps if not isinstance(step, FunctionStep)]:
+        raise InvalidType(f"a pipeline is a list of FunctionStep, not {strange[0]!r}")
+    return tuple(steps)
+
+
+def _context(plan: Plan, task: Task, output: str) -> ProcessingContext:
+    from openhcs.run.task import target_paths, unit_of
+
+    groups = plan.recipe.groups(task.keys, task.well)
+    views = tuple(
+        StepView(number=step.number, name=step.name, calls=len(calls), reads=step.reads, writes=step.writes)
+        for step, calls in zip(plan.recipe.steps, groups, strict=True)
+    )
+    place = plan.index.well_place(task.well)
+    made = [task.keys, *(tuple(key for group in calls for key in group.outputs) for calls in groups)]
+    outputs = []
+    for target in plan.recipe.targets:
+        images = sorted({key[:2] for key in made[target.after]})
+        paths = target_paths(target)
+        folder = unit_of(target, place)
+        outputs += [f"{folder}/{paths[image]}" for image in images] if target.backend == "zarr" else [folder]
+    return ProcessingContext(
+        well=task.well,
+        plate_name=plan.index.name,
+        plan_id=plan.id,
+        output_path=output,
+        planes=task.planes,
+        steps=views,
+        outputs=tuple(outputs),
+        peak_bytes=task.peak_bytes,
+    )
+
+
+def _only(plan: Plan, contexts: Mapping[str, ProcessingContext]) -> Plan:
+    from dataclasses import replace
+
+    strange = [context.well for context in contexts.values() if context.plan_id != plan.id]
+    if strange:
+        raise UsageError(f"the context of well {strange[0]} belongs to another plan; compile again")
+    keep = {context.well for context in contexts.values()}
+    return replace(plan, tasks=tuple(task for task in plan.tasks if task.well in keep))

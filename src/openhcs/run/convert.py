@@ -1,0 +1,59 @@
+"""Convert a plate: the plan without steps, in threads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from openhcs.constants.constants import WellFilterMode
+from openhcs.core.config import GlobalPipelineConfig
+from openhcs.core.wells import select_wells
+from openhcs.plan.compile import compile_plan
+from openhcs.run.execute import execute
+from openhcs.run.facts import gather, refuse_output_in_input
+from openhcs.run.plates import index_plate
+
+if TYPE_CHECKING:
+    import threading
+    from pathlib import Path
+
+    from openhcs.run.events import Listener
+    from openhcs.run.result import RunResult
+
+
+def convert(
+    source: str | Path,
+    target: str | Path,
+    *,
+    wells: str | None = None,
+    wells_mode: WellFilterMode = WellFilterMode.INCLUDE,
+    exist: str = "auto",
+    config: GlobalPipelineConfig | None = None,
+    pattern: str | None = None,
+    on_event: Listener | None = None,
+    stop: threading.Event | None = None,
+) -> RunResult:
+    """Write a plate as an OME-Zarr plate (or TIFFs), every plane as it is.
+
+    Parameters
+    ----------
+    source
+        a plate that can be indexed, see `openhcs.run.plates.index_plate`.
+    target
+        a path ending in ``.zarr`` is the store itself; any other is an output folder.
+    wells, wells_mode
+        a filter such as ``"A01,B03"`` or ``"row:A"``, see `openhcs.core.wells.select_wells`.
+    exist
+        "auto", "error", "resume" or "replace", see `openhcs.run.execute.execute`.
+
+    Raises
+    ------
+    OpenHCSError
+        see `index_plate`, `openhcs.plan.compile.compile_plan` and `execute`.
+    """
+    config = config or GlobalPipelineConfig()
+    index = index_plate(source, microscope=config.microscope, pattern=pattern)
+    output = str(target)
+    refuse_output_in_input(output, index.root)
+    chosen = select_wells(index.wells, wells, wells_mode)
+    plan = compile_plan(index, (), config, gather(output, config), wells=chosen)
+    return execute(plan, (), output, exist=exist, on_event=on_event, stop=stop)

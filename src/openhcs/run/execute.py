@@ -1,0 +1,210 @@
+"""Run a plan: prepare the output, do what is not done yet, close.
+
+The same plan again goes on where it stopped: a well counts as done when its commit record was made
+by this plan from the same input.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from openhcs.errors import Stopped
+from openhcs.run.derive import derived_documents
+from openhcs.run.events import Event, ignore
+from openhcs.run.ledger import Ledger
+from openhcs.run.pool import Processes, Serial, Threads
+from openhcs.run.result import Failure, RunResult
+from openhcs.run.task import Broken, Job, inputs_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from openhcs.core.config import GlobalPipelineConfig
+    from openhcs.core.steps import FunctionStep
+    from openhcs.plan.model import Plan, Task
+    from openhcs.run.events import Listener
+    from openhcs.run.pool import Executor, Outcome
+
+DERIVE_EVERY_S = 10.0
+
+
+def execute(
+    plan: Plan,
+    steps: Sequence[FunctionStep],
+    output: str,
+    *,
+    exist: str = "auto",
+    on_event: Listener | None = None,
+    stop: threading.Event | None = None,
+) -> RunResult:
+    """Run every task of a plan that is not committed yet, and return what came of it.
+
+    Parameters
+    ----------
+    output
+        folder, or ``.zarr`` store, that the plan was made for.
+    exist
+        what to do about an output that is there: "auto" goes on with the same plan, "resume" wants
+        one to go on with, "error" wants none, "replace" starts it anew.
+    on_event
+        called in this thread with every `Event`.
+    stop
+        set it and no further well starts; those that run are finished and committed.
+
+    Raises
+    ------
+    OutputExists
+        the output holds something else.
+    Stopped
+        ``stop`` was set before all wells were done.
+    """
+    run = _Run(plan, steps, output, on_event or ignore, stop or threading.Event())
+    return run.execute(exist)
+
+
+class _Run:
+    def __init__(
+        self, plan: Plan, steps: Sequence[FunctionStep], output: str, tell: Listener, stop: threading.Event
+    ) -> None:
+        self.plan = plan
+        self.tell = tell
+        self.stop = stop
+        self.job = Job(
+            output=os.path.abspath(output),
+            index=replace(plan.index, planes=()),
+            recipe=plan.recipe,
+            chains=tuple(step.chains for step in steps),
+        )
+        self.ledger = Ledger(self.job.output, durable=self.job.durable)
+        self.start = time.perf_counter()
+        self.derived_at = float("-inf")
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.done: list[str] = []
+        self.failed: list[Failure] = []
+
+    def execute(self, exist: str) -> RunResult:
+        self.ledger.prepare(self.plan.to_json(), self.plan.id, exist=exist, inputs=self.plan.index.root)
+        with self.ledger.running():
+            committed = self._committed()
+            skipped = [task for task in self.plan.tasks if task.well in committed]
+            todo = [task for task in self.plan.tasks if task.well not in committed]
+            self._started(todo, skipped)
+            if todo:
+                self._work(todo)
+        if self.done or skipped:
+            self._derive(final=True)
+        result = self._result(skipped, todo)
+        self._finished(result)
+        if result.waiting and self.stop.is_set():
+            raise Stopped(
+                f"stopped: {len(result.done)} wells done, {len(result.waiting)} to do in {result.output}. What is "
+                "committed stays; run the same command again to go on."
+            )
+        return result
+
+    def _committed(self) -> set[str]:
+        records = self.ledger.records()
+        return {
+            task.well
+            for task in self.plan.tasks
+            if (record := records.get(task.well))
+            and record["plan"] == self.plan.id
+            and record["inputs"] == inputs_digest(task)
+        }
+
+    def _work(self, todo: list[Task]) -> None:
+        executor = choose(self.plan, len(todo))
+        for outcome in executor.run(self.job, todo, self.stop):
+            self._ended(outcome)
+            if self.done and time.perf_counter() - self.derived_at > DERIVE_EVERY_S:
+                self._derive(final=False)
+
+    def _ended(self, outcome: Outcome) -> None:
+        well, ended = outcome.task.well, outcome.ended
+        if not isinstance(ended, Broken):
+            self.done.append(well)
+            self.bytes_in += ended.bytes_in
+            self.bytes_out += ended.bytes_out
+            self.tell(
+                Event(
+                    kind="well_done",
+                    well=well,
+                    bytes_in=ended.bytes_in,
+                    bytes_out=ended.bytes_out,
+                    seconds=ended.seconds,
+                )
+            )
+            return
+        error = ended.error
+        failure = Failure(well=well, step=error.step or "", message=str(error), traceback=ended.traceback)
+        self.failed.append(failure)
+        self.ledger.fail(well, {"step": failure.step, "message": failure.message, "traceback": failure.traceback})
+        self.tell(Event(kind="well_failed", well=well, message=failure.message))
+        if self.plan.recipe.config.on_error == "stop" or fatal(error):
+            self.stop.set()
+        if fatal(error):
+            raise error
+
+    def _derive(self, *, final: bool) -> None:
+        records = list(self.ledger.records().values())
+        documents = derived_documents(self.job.index, self.plan.recipe, records, final=final)
+        if final:
+            with self.ledger.closing():
+                self.ledger.write_derived(documents)
+        else:
+            self.ledger.write_derived(documents)
+        self.derived_at = time.perf_counter()
+
+    def _result(self, skipped: list[Task], todo: list[Task]) -> RunResult:
+        ended = {*self.done, *(failure.well for failure in self.failed)}
+        return RunResult(
+            output=self.job.output,
+            plan_id=self.plan.id,
+            done=tuple(self.done),
+            skipped=tuple(task.well for task in skipped),
+            failed=tuple(self.failed),
+            waiting=tuple(task.well for task in todo if task.well not in ended),
+            bytes_in=self.bytes_in,
+            bytes_out=self.bytes_out,
+            seconds=time.perf_counter() - self.start,
+        )
+
+    def _started(self, todo: list[Task], skipped: list[Task]) -> None:
+        total = sum(task.bytes_in for task in todo)
+        self.tell(Event(kind="started", total_wells=len(todo) + len(skipped), total_bytes=total))
+        for warning in self.plan.warnings:
+            self.tell(Event(kind="warning", message=warning))
+        for task in skipped:
+            self.tell(Event(kind="well_skipped", well=task.well))
+
+    def _finished(self, result: RunResult) -> None:
+        self.tell(Event(kind="finished", bytes_in=result.bytes_in, bytes_out=result.bytes_out, seconds=result.seconds))
+
+
+def fatal(error: BaseException) -> bool:
+    """Return whether an error will meet every other well too: no space, no right to write."""
+    from openhcs.errors import AccessDenied, StorageFull
+
+    return isinstance(error, (StorageFull, AccessDenied))
+
+
+def choose(plan: Plan, tasks: int) -> Executor:
+    """Return the executor for a plan: threads where no user code runs, else as configured."""
+    config: GlobalPipelineConfig = plan.recipe.config
+    workers = max(1, min(plan.workers, tasks))
+    threads = max(1, cores() // workers)
+    if not plan.recipe.steps:
+        return Threads(workers, threads) if workers > 1 else Serial(threads)
+    if workers == 1 and (config.num_workers == 1 or config.use_threading):
+        return Serial(threads)
+    return Threads(workers, threads) if config.use_threading else Processes(workers, threads)
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,240 @@
+"""Run tasks: one after the other, in threads, or in worker processes.
+
+Each executor takes the tasks in order and yields one `Outcome` per task as it ends. When ``stop``
+is set no further task starts; those that run are waited for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import sys
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor
+from concurrent.futures import wait as wait_futures
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from typing import TYPE_CHECKING, Any, Protocol
+
+from openhcs.errors import PlanError, WorkerLost
+from openhcs.run import worker
+from openhcs.run.task import Broken, attempt, configure
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import ForkServerContext, SpawnContext
+    from multiprocessing.process import BaseProcess
+
+    from openhcs.plan.model import Task
+    from openhcs.run.task import Job, Report
+
+KILLS_ALLOWED = 1
+"""A task whose worker died is tried once more; after a second death it is set aside."""
+POLL_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one task ended: a report, or what stopped it."""
+
+    task: Task
+    ended: Report | Broken
+
+
+class Executor(Protocol):
+    """Runs tasks of one job."""
+
+    def run(self, job: Job, tasks: Sequence[Task], stop: threading.Event) -> Iterator[Outcome]:
+        """Yield each task's outcome as it ends."""
+
+
+class Serial:
+    """One task after the other, in this thread: for debugging."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+
+    def run(self, job: Job, tasks: Sequence[Task], stop: threading.Event) -> Iterator[Outcome]:
+        """Yield each task's outcome as it ends."""
+        configure(self._threads)
+        for task in tasks:
+            if stop.is_set():
+                return
+            yield Outcome(task, attempt(job, task))
+
+
+class Threads:
+    """Tasks in threads of this process."""
+
+    def __init__(self, workers: int, threads: int) -> None:
+        self._workers = workers
+        self._threads = threads
+
+    def run(self, job: Job, tasks: Sequence[Task], stop: threading.Event) -> Iterator[Outcome]:
+        """Yield each task's outcome as it ends."""
+        configure(self._threads)
+        waiting = deque(tasks)
+        running: dict[Future[Report | Broken], Task] = {}
+        with ThreadPoolExecutor(self._workers, thread_name_prefix="openhcs") as pool:
+            while running or (waiting and not stop.is_set()):
+                while waiting and len(running) < self._workers and not stop.is_set():
+                    task = waiting.popleft()
+                    running[pool.submit(attempt, job, task)] = task
+                for future in wait_futures(running, timeout=POLL_S, return_when=FIRST_COMPLETED).done:
+                    yield Outcome(running.pop(future), future.result())
+
+
+class Processes:
+    """Tasks in worker processes from a fork server, or spawned where there is none.
+
+    Each worker has one task at a time, so a worker that dies names the task that killed it.
+    """
+
+    def __init__(self, workers: int, threads: int) -> None:
+        self._workers = workers
+        self._threads = threads
+
+    def run(self, job: Job, tasks: Sequence[Task], stop: threading.Event) -> Iterator[Outcome]:
+        """Yield each task's outcome as it ends."""
+        refuse_unguarded_script()
+        crew = _Crew(_sendable(job), self._threads)
+        waiting = deque(tasks)
+        deaths: dict[str, int] = {}
+        try:
+            for _ in range(min(self._workers, len(waiting))):
+                crew.hire()
+            while crew.busy or (waiting and not stop.is_set()):
+                while waiting and not stop.is_set() and (free := crew.free()) is not None:
+                    free.give(waiting.popleft())
+                for task, ended in crew.listen():
+                    if ended is not None:
+                        yield Outcome(task, ended)
+                        continue
+                    deaths[task.well] = deaths.get(task.well, 0) + 1
+                    if deaths[task.well] > KILLS_ALLOWED:
+                        yield Outcome(task, Broken(error=_lost(task), traceback=""))
+                    else:
+                        waiting.appendleft(task)
+        finally:
+            crew.dismiss()
+
+
+def _lost(task: Task) -> WorkerLost:
+    return WorkerLost(
+        f"well {task.well}: its worker process was killed twice, likely out of memory: planned "
+        f"{task.peak_bytes / 1e6:.0f} MB. Run with fewer workers (--workers 1).",
+        well=task.well,
+    )
+
+
+def _sendable(job: Job) -> bytes:
+    import cloudpickle
+
+    for name in [name for name in sys.modules if name.startswith("openhcs_pipeline_")]:
+        cloudpickle.register_pickle_by_value(sys.modules[name])
+    try:
+        return bytes(cloudpickle.dumps(job))
+    except Exception as error:  # pickling runs the user's objects' code
+        raise PlanError(
+            f"the pipeline's functions cannot be sent to worker processes: {type(error).__name__}: {error}. Keep open "
+            "files, locks and connections out of their arguments, or use threads (use_threading=True, --threads)."
+        ) from error
+
+
+def refuse_unguarded_script() -> None:
+    """Raise `PlanError` when a worker's start runs the user's whole script again."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise PlanError(
+            "this script starts its run again in every worker process. Put the lines that run the pipeline under\n"
+            '    if __name__ == "__main__":\n        main()'
+        )
+
+
+class _Hand:
+    """One worker process, its connection, and what it works on."""
+
+    def __init__(self, process: BaseProcess, connection: Connection[Any, Any]) -> None:
+        self.process = process
+        self.connection = connection
+        self.task: Task | None = None
+        self.started = False
+
+    def give(self, task: Task) -> None:
+        self.task = task
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.connection.send(task)
+
+
+class _Crew:
+    """All worker processes of a run."""
+
+    def __init__(self, job: bytes, threads: int) -> None:
+        self._context = _context()
+        self._job = job
+        self._threads = threads
+        self._hands: list[_Hand] = []
+
+    @property
+    def busy(self) -> bool:
+        return any(hand.task is not None for hand in self._hands)
+
+    def hire(self) -> None:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=worker.main, args=(theirs, self._job, self._threads), daemon=True)
+        process.start()
+        theirs.close()
+        self._hands.append(_Hand(process, ours))
+
+    def free(self) -> _Hand | None:
+        return next((hand for hand in self._hands if hand.task is None), None)
+
+    def listen(self) -> list[tuple[Task, Report | Broken | None]]:
+        """Return tasks that ended; None stands for a worker that died."""
+        ended: list[tuple[Task, Report | Broken | None]] = []
+        heard = wait([hand.connection for hand in self._hands], timeout=POLL_S)
+        for hand in [hand for hand in self._hands if hand.connection in heard]:
+            try:
+                answer = hand.connection.recv()
+            except (EOFError, ConnectionResetError):
+                ended += self._replace(hand)
+                continue
+            if answer == worker.READY:
+                hand.started = True
+            elif hand.task is not None:
+                ended.append((hand.task, answer))
+                hand.task = None
+        return ended
+
+    def _replace(self, hand: _Hand) -> list[tuple[Task, None]]:
+        hand.process.join()
+        self._hands.remove(hand)
+        if not hand.started:
+            raise WorkerLost(
+                "a worker process ended before it could start. If this run was started by a script of yours, put the "
+                'lines that run it under\n    if __name__ == "__main__":\n        main()'
+            )
+        self.hire()
+        return [] if hand.task is None else [(hand.task, None)]
+
+    def dismiss(self) -> None:
+        """End all workers: idle ones by word, others at once."""
+        for hand in self._hands:
+            if hand.task is not None:
+                hand.process.kill()
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError, OSError):
+                hand.connection.send(None)
+        for hand in self._hands:
+            hand.process.join()
+            hand.connection.close()
+        self._hands.clear()
+
+
+def _context() -> ForkServerContext | SpawnContext:
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(worker.PRELOAD))
+    return context

@@ -1,0 +1,170 @@
+"""Find out what comes out of a step by calling its functions once, on the smallest stack.
+
+Only steps that do not declare it are probed. A function that raises on the probed well is tried on
+two more wells before the plate is given up: one bad well must not stop the others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from openhcs.core.plate import PlaneState
+from openhcs.errors import PlanError, StepError
+from openhcs.plan.bind import pipeline_planes, readable, source_layer
+from openhcs.plan.facts import Probed
+from openhcs.plan.layers import PASS, groups_of, stack_keys
+from openhcs.plan.partition import first_step, next_keys, settled
+from openhcs.run.calls import call_chain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from openhcs.core.plate import Key, Plane, PlateIndex
+    from openhcs.core.steps import FunctionStep
+    from openhcs.plan.model import Layer, PlanStep
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+    Read = Callable[[Plane, Array], None]
+
+TRIES = 3
+
+
+def probe(index: PlateIndex, steps: Sequence[FunctionStep], wells: Sequence[str], read: Read) -> dict[int, Probed]:
+    """Return, by step number, what each step that must be probed makes.
+
+    ``read(plane, out)`` fills ``out`` (y, x) with a plane's pixels. Probed are some of ``wells``.
+
+    Raises
+    ------
+    StepError
+        a function raised on every well tried.
+    PlanError
+        functions of one step make different kinds of images.
+    """
+    if all(step.out is not None and step.out_dtype is not None for step in steps):
+        return {}
+    plate = readable(pipeline_planes(index)[0])
+    usable = [well for well in wells if well in plate.by_well and _has_pixels(plate, well)] or list(plate.wells)
+    failed: StepError | None = None
+    for well in usable[:TRIES]:
+        try:
+            return _Probe(plate, steps, well, read).run()
+        except StepError as error:
+            failed = failed or error
+    assert failed is not None
+    raise failed
+
+
+def _has_pixels(plate: PlateIndex, well: str) -> bool:
+    return any(plane.state is PlaneState.PRESENT for plane in plate.by_well[well])
+
+
+class _Probe:
+    """One well's planes, made as they are asked for and kept."""
+
+    def __init__(self, plate: PlateIndex, steps: Sequence[FunctionStep], well: str, read: Read) -> None:
+        self.plate = plate
+        self.steps = steps
+        self.well = well
+        self.read = read
+        self.source = source_layer(plate)
+        self.planes = {plane.key: plane for plane in plate.by_well[well]}
+        self.planned: list[PlanStep] = []
+        self.made: list[dict[Key, Array]] = [{}]
+        self.keys: Mapping[str, tuple[Key, ...]] = {
+            name: tuple(plane.key for plane in planes) for name, planes in plate.by_well.items()
+        }
+        self.keys_before: list[tuple[Key, ...]] = []
+
+    def run(self) -> dict[int, Probed]:
+        found: dict[int, Probed] = {}
+        for number, step in enumerate(self.steps, start=1):
+            before = self.planned[-1].layer if self.planned else self.source
+            planned = first_step(self.plate, step, number, before)
+            if step.out is None or step.out_dtype is None:
+                found[number] = self._call_once(step, planned)
+            planned = settled(step, planned, self.keys, found.get(number))
+            self.keys_before.append(self.keys[self.well])
+            self.keys = next_keys(self.keys, planned, before)
+            self.planned.append(planned)
+            self.made.append({})
+        return found
+
+    def _call_once(self, step: FunctionStep, planned: PlanStep) -> Probed:
+        results: dict[str | None, Probed] = {}
+        stacks = stack_keys(self.keys[self.well], planned.stacks)
+        for keys in sorted(stacks, key=lambda keys: (len(keys) < 2, self._gaps(keys), len(keys))):
+            chain = self._chain_key(planned, keys)
+            if chain == PASS or chain in results:
+                continue
+            stack = self._stack(len(self.planned), keys)
+            count = len(stack)
+            out = call_chain(step.chains[chain], stack, step=step.name, well=self.well, where=_where(self.well, keys))
+            results[chain] = Probed(
+                planes_in=count, planes_out=len(out), dtype=out.dtype.name, plane_shape=(out.shape[1], out.shape[2])
+            )
+        return _agreed(step, planned, results)
+
+    def _gaps(self, keys: tuple[Key, ...]) -> int:
+        known = (self.planes.get(key) for key in keys)
+        return sum(plane is not None and plane.state is not PlaneState.PRESENT for plane in known)
+
+    def _chain_key(self, planned: PlanStep, keys: tuple[Key, ...]) -> str | None:
+        if planned.group_by is None:
+            return None
+        layer = planned.layer
+        group = groups_of(keys, planned, layer.axes, self.well)
+        return group[0].chain if group else PASS
+
+    def _stack(self, layer: int, keys: tuple[Key, ...]) -> Array:
+        planes = [self._plane(layer, key) for key in keys]
+        return np.stack(planes)
+
+    def _plane(self, layer: int, key: Key) -> Array:
+        if key not in self.made[layer]:
+            if layer == 0:
+                self.made[0][key] = self._read(self.planes[key])
+            else:
+                self._make(layer, key)
+        return self.made[layer][key]
+
+    def _read(self, plane: Plane) -> Array:
+        out = np.zeros(self.source.plane_shape, self.source.dtype)
+        if plane.state is PlaneState.PRESENT:
+            self.read(plane, out)
+        return out
+
+    def _make(self, layer: int, key: Key) -> None:
+        planned, step = self.planned[layer - 1], self.steps[layer - 1]
+        before: Layer = self.planned[layer - 2].layer if layer > 1 else self.source
+        groups = groups_of(self.keys_before[layer - 1], planned, before.axes, self.well)
+        group = next(group for group in groups if key in group.outputs)
+        stack = self._stack(layer - 1, group.inputs)
+        if group.chain != PASS:
+            where = _where(self.well, group.inputs)
+            stack = call_chain(step.chains[group.chain], stack, step=step.name, well=self.well, where=where)
+        self.made[layer].update(zip(group.outputs, stack, strict=True))
+
+
+def _where(well: str, keys: tuple[Key, ...]) -> str:
+    _, site, t, channel, z = keys[0]
+    return f"{well} site {site} channel {channel} z {z} t {t}" + (f" (stack of {len(keys)})" if len(keys) > 1 else "")
+
+
+def _agreed(step: FunctionStep, planned: PlanStep, results: dict[str | None, Probed]) -> Probed:
+    kinds = {(one.dtype, one.plane_shape, one.planes_out == one.planes_in) for one in results.values()}
+    if len(kinds) > 1:
+        told = ", ".join(
+            f"{key}: {one.planes_in} → {one.planes_out} planes {one.dtype} {one.plane_shape}"
+            for key, one in results.items()
+        )
+        raise PlanError(
+            f"step {planned.number} ({step.name}) makes different kinds of images ({told}); one step makes one dtype "
+            "and one size. Convert in the functions.",
+            step=step.name,
+        )
+    if not results:
+        raise PlanError(f"step {planned.number} ({step.name}) has nothing to work on.", step=step.name)
+    return next(iter(results.values()))

@@ -1,0 +1,268 @@
+"""Where the planes of a target go: one OME-Zarr image per site, or one OME-TIFF per plane.
+
+An image is gathered in memory, written whole when its last plane has come, and dropped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from openhcs.core.arrays import level_shapes
+from openhcs.errors import StepError
+from openhcs.plan.schedule import image_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from openhcs.core.config import ZarrConfig
+    from openhcs.core.plate import Key, Plane, PlateIndex
+    from openhcs.io.fsops import FileOps
+    from openhcs.plan.model import Target
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+    Image = tuple[int, int]
+
+
+@dataclass(slots=True, kw_only=True)
+class Kept:
+    """What a sink stored: a row per image for the commit record, and histograms per channel."""
+
+    images: list[dict[str, Any]] = field(default_factory=list)
+    histograms: dict[str, Any] = field(default_factory=dict)
+
+
+class Sink(Protocol):
+    """Takes the planes of one well for one target."""
+
+    def room(self, key: Key) -> Array | None:
+        """Return where to put a plane (y, x) in place, or None where it must be handed to `put`."""
+
+    def put(self, key: Key, plane: Array) -> None:
+        """Take a plane (y, x); it is copied or written before this returns."""
+
+    def placed(self, key: Key) -> None:
+        """Take note that the room of a plane has been filled."""
+
+    def close(self) -> Kept:
+        """Return what was stored; every plane must have come."""
+
+
+def make_sink(
+    target: Target,
+    number: int,
+    index: PlateIndex,
+    well: str,
+    keys: tuple[Key, ...],
+    *,
+    folder: Path,
+    paths: Mapping[Image, str],
+    config: ZarrConfig,
+    ops: FileOps,
+    listed: Mapping[Key, str],
+) -> Sink:
+    """Return the sink for one target of one well.
+
+    ``keys`` are all planes that will come; ``folder`` is the well's own in staging; ``listed`` names
+    the state of planes that hold the fill value.
+    """
+    if target.backend == "disk":
+        return TiffSink(target, number, index, well, keys, folder=folder, ops=ops)
+    return ZarrSink(
+        target, number, index, well, keys, folder=folder, paths=paths, config=config, ops=ops, listed=listed
+    )
+
+
+class ZarrSink:
+    """Gathers site images (t?, c, z, y, x) and writes each with its levels."""
+
+    def __init__(
+        self,
+        target: Target,
+        number: int,
+        index: PlateIndex,
+        well: str,
+        keys: tuple[Key, ...],
+        *,
+        folder: Path,
+        paths: Mapping[Image, str],
+        config: ZarrConfig,
+        ops: FileOps,
+        listed: Mapping[Key, str],
+    ) -> None:
+        self._target = target
+        self._number = number
+        self._index = index
+        self._well = well
+        self._folder = folder
+        self._paths = paths
+        self._config = config
+        self._ops = ops
+        self._listed = listed
+        self._awaited: dict[Image, set[Key]] = {}
+        for key in keys:
+            self._awaited.setdefault(image_of(key), set()).add(key)
+        self._present = {image: frozenset(awaited) for image, awaited in self._awaited.items()}
+        self._open: dict[Image, Array] = {}
+        self._kept = Kept()
+
+    def room(self, key: Key) -> Array:
+        """Return the plane's place in its image, zeros until filled."""
+        image = image_of(key)
+        if image not in self._open:
+            self._open[image] = np.zeros(self._full_shape(image[0]), self._target.layer.dtype)
+        return self._open[image][self._place(key)]  # type: ignore[no-any-return]
+
+    def put(self, key: Key, plane: Array) -> None:
+        """Copy a plane into its image."""
+        self.room(key)[...] = plane
+        self.placed(key)
+
+    def placed(self, key: Key) -> None:
+        """Write the image once its last plane is there."""
+        image = image_of(key)
+        self._awaited[image].discard(key)
+        if not self._awaited[image]:
+            self._write(image, self._open.pop(image))
+
+    def close(self) -> Kept:
+        """Return what was stored."""
+        waiting = [image for image, awaited in self._awaited.items() if awaited]
+        if waiting:
+            raise StepError(f"well {self._well}: images of sites {waiting} never became whole", well=self._well)
+        return self._kept
+
+    def _full_shape(self, acquisition: int) -> tuple[int, ...]:
+        _, ts, channels, zs = self._target.layer.axes[acquisition]
+        return (len(ts), len(channels), len(zs), *self._target.layer.plane_shape)
+
+    def _place(self, key: Key) -> tuple[int, int, int]:
+        acquisition, _, t, channel, z = key
+        _, ts, channels, zs = self._target.layer.axes[acquisition]
+        return ts.index(t), channels.index(channel), zs.index(z)
+
+    def _write(self, image: Image, pixels: Array) -> None:
+        from openhcs.io.pyramid import downsample
+        from openhcs.io.zarr_array import write_array
+        from openhcs.io.zarr_spec import make_spec
+
+        acquisition, site = image
+        names = ("t", "c", "z", "y", "x")
+        self._count(acquisition, pixels)
+        level = pixels if len(pixels) > 1 else pixels[0]
+        path = self._paths[image]
+        shape = level.shape
+        for number, _ in enumerate(level_shapes(self._target.layer.plane_shape, self._config.levels)):
+            level = level if number == 0 else downsample(level)
+            spec = make_spec(level.shape, level.dtype.name, self._config, dimension_names=names[-level.ndim :])
+            write_array(self._folder / path / str(number), level, spec, self._ops)
+        self._kept.images.append(
+            {
+                "target": self._number,
+                "path": path,
+                "well": self._well,
+                "acquisition": acquisition,
+                "site": site,
+                "shape": list(shape),
+                "gaps": self._gaps(image),
+            }
+        )
+
+    def _count(self, acquisition: int, pixels: Array) -> None:
+        from openhcs.ngff.windows import merge
+        from openhcs.run.histogram import histogram
+
+        _, _, channels, _ = self._target.layer.axes[acquisition]
+        for place, channel in enumerate(channels):
+            name = str(channel)
+            counted = histogram(pixels[:, place])
+            known = self._kept.histograms.get(name)
+            self._kept.histograms[name] = counted if known is None else merge([known, counted])
+
+    def _gaps(self, image: Image) -> list[dict[str, Any]]:
+        acquisition, site = image
+        _, ts, channels, zs = self._target.layer.axes[acquisition]
+        gaps = []
+        for key in ((acquisition, site, t, c, z) for t in ts for c in channels for z in zs):
+            state = self._listed.get(key) or (None if key in self._present[image] else "not_acquired")
+            if state is not None:
+                gaps.append({"t": key[2], "c": key[3], "z": key[4], "state": state})
+        return gaps
+
+
+class TiffSink:
+    """Writes each plane as an OME-TIFF of its own."""
+
+    def __init__(
+        self,
+        target: Target,
+        number: int,
+        index: PlateIndex,
+        well: str,
+        keys: tuple[Key, ...],
+        *,
+        folder: Path,
+        ops: FileOps,
+    ) -> None:
+        self._target = target
+        self._number = number
+        self._index = index
+        self._well = well
+        self._awaited = set(keys)
+        self._folder = folder
+        self._ops = ops
+        self._kept = Kept()
+
+    def room(self, key: Key) -> Array | None:  # noqa: ARG002 - a plane is written, not gathered
+        """Return None: a plane is handed over whole."""
+        return None
+
+    def put(self, key: Key, plane: Array) -> None:
+        """Write a plane."""
+        from openhcs.io.tiff import encode_ome_tiff
+
+        acquisition, site, t, channel, z = key
+        name = plane_file(self._well, key)
+        self._ops.make_dirs(self._folder)
+        data = encode_ome_tiff(plane, **plane_facts(self._index, channel))
+        self._ops.write_new(self._folder / name, data)
+        self._awaited.discard(key)
+        self._kept.images.append(
+            {"target": self._number, "path": name, "well": self._well, "acquisition": acquisition, "site": site}
+            | {"t": t, "c": channel, "z": z, "shape": list(plane.shape), "gaps": []}
+        )
+
+    def placed(self, key: Key) -> None:
+        """Never called: `room` gives none."""
+        raise AssertionError(key)
+
+    def close(self) -> Kept:
+        """Return what was stored."""
+        if self._awaited:
+            raise StepError(f"well {self._well}: {len(self._awaited)} planes never came", well=self._well)
+        return self._kept
+
+
+def plane_file(well: str, key: Key) -> str:
+    """Return the file name of one plane of a TIFF output."""
+    acquisition, site, t, channel, z = key
+    mark = f"_a{acquisition}" if acquisition else ""
+    return f"{well}_s{site}{mark}_c{channel}_z{z}_t{t}.ome.tif"
+
+
+def plane_facts(index: PlateIndex, channel: int) -> dict[str, Any]:
+    """Return what an OME-TIFF of one plane says about itself."""
+    names = {one.number: one.name for one in index.channels}
+    return {
+        "channel_name": names.get(channel, str(channel)),
+        "pixel_size_um": index.pixel_size_um,
+        "z_step_um": index.z_step_um,
+    }
+
+
+def states_of(planes: tuple[Plane, ...]) -> dict[Key, str]:
+    """Return the state of each plane whose pixels are not there."""
+    return {plane.key: plane.state.value for plane in planes if plane.state.value != "present"}

@@ -1,0 +1,48 @@
+"""What an output says about its wells: done, failed or waiting."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from openhcs.run.ledger import Ledger
+from openhcs.run.result import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """Wells of an output by state: "done", "failed" or "waiting"; only commits are trusted."""
+
+    output: str
+    plan_id: str
+    wells: Mapping[str, str]
+    failures: Mapping[str, Failure] = field(default_factory=dict)
+
+
+def status(output: str | Path) -> Status:
+    """Return the state of every well of the plan that an output holds.
+
+    Raises
+    ------
+    NotFound
+        the folder holds no work of ours.
+    """
+    ledger = Ledger(output)
+    plan = json.loads(ledger.plan_json())
+    records = ledger.records()
+    failures = {
+        well: Failure(well=well, step=info["step"], message=info["message"], traceback=info["traceback"])
+        for well, info in ledger.failures().items()
+        if well not in records or records[well]["plan"] != plan["plan"]
+    }
+    wells = {}
+    for task in plan["tasks"]:
+        well = task["well"]
+        committed = well in records and records[well]["plan"] == plan["plan"]
+        wells[well] = "done" if committed else "failed" if well in failures else "waiting"
+    return Status(output=str(output), plan_id=plan["plan"], wells=wells, failures=failures)

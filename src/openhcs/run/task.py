@@ -1,0 +1,258 @@
+"""Do one task: read a well's planes, call the functions, keep the results, commit.
+
+Nothing is published unless the whole well is there. A task can be run again at any time.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from openhcs.core.plate import PlaneState
+from openhcs.errors import OpenHCSError, StepError, from_oserror
+from openhcs.io.filemanager import FileManager
+from openhcs.ngff.naming import image_paths
+from openhcs.plan.layers import PASS
+from openhcs.plan.model import planes_digest
+from openhcs.plan.schedule import schedule
+from openhcs.run.calls import call_chain
+from openhcs.run.derive import well_documents
+from openhcs.run.ledger import Ledger
+from openhcs.run.mailbox import Mailbox
+from openhcs.run.pixels import PlaneReader
+from openhcs.run.sinks import make_sink, states_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from openhcs.core.plate import Key, Plane, PlateIndex
+    from openhcs.core.steps import Chain
+    from openhcs.plan.layers import Group
+    from openhcs.plan.model import Recipe, Target, Task
+    from openhcs.plan.schedule import Scheduled
+    from openhcs.run.ledger import Staging
+    from openhcs.run.sinks import Kept, Sink
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+WORK = "work"
+"""Folder in staging for intermediates that a disk or zarr backend keeps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What all tasks of a run share; sent to each worker once.
+
+    ``index`` is the plate without its planes; ``chains`` are the functions, step by step.
+    """
+
+    output: str
+    index: PlateIndex
+    recipe: Recipe
+    chains: tuple[Mapping[str | None, Chain], ...]
+
+    @property
+    def durable(self) -> bool:
+        """Whether a well is synced to the disk before it counts."""
+        return self.recipe.config.durability == "full"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A task that committed: raw bytes read, bytes stored, seconds."""
+
+    bytes_in: int
+    bytes_out: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """A task that did not commit, and why."""
+
+    error: OpenHCSError
+    traceback: str
+
+
+def configure(threads: int) -> None:
+    """Set how many threads each array read or write of this process uses."""
+    from openhcs.io import ts_context
+
+    ts_context.configure(threads)
+
+
+def attempt(job: Job, task: Task) -> Report | Broken:
+    """Return the task's report, or what stopped it; only a user's interrupt passes through."""
+    try:
+        return run_task(job, task)
+    except OpenHCSError as error:
+        return Broken(error=error, traceback="".join(getattr(error, "__notes__", [])) or traceback.format_exc())
+    except OSError as error:
+        return Broken(error=from_oserror(error, doing=f"run well {task.well}"), traceback=traceback.format_exc())
+    except Exception as error:  # the worker's edge: a mistake of ours must not stop the other wells
+        text = f"well {task.well} failed inside openhcs: {type(error).__name__}: {error}"
+        return Broken(error=OpenHCSError(text, well=task.well), traceback=traceback.format_exc())
+
+
+def run_task(job: Job, task: Task) -> Report:
+    """Run a task and commit its well."""
+    start = time.perf_counter()
+    ledger = Ledger(job.output, durable=job.durable)
+    with ledger.stage(task.well) as staging:
+        record = _TaskRun(job, task, staging).run()
+        record["timings"] = {"seconds": round(time.perf_counter() - start, 4)}
+        ledger.commit(staging, record)
+        stored = sum(one.bytes for one in staging.ops.written)
+    return Report(bytes_in=task.bytes_in, bytes_out=stored, seconds=time.perf_counter() - start)
+
+
+def inputs_digest(task: Task) -> str:
+    """Return the digest that tells whether a committed well was made of the same input."""
+    return planes_digest(task.planes)
+
+
+def target_paths(target: Target) -> dict[tuple[int, int], str]:
+    """Return the group name of each site image of a target, by (acquisition, site)."""
+    return image_paths({number: axes[0] for number, axes in target.layer.axes.items()})
+
+
+def unit_of(target: Target, place: tuple[str, str]) -> str:
+    """Return the folder of a well, relative to the output: what a commit puts in place."""
+    return "/".join(part for part in (target.path, *place) if part)
+
+
+class _TaskRun:
+    """One run of one task."""
+
+    def __init__(self, job: Job, task: Task, staging: Staging) -> None:
+        self.job = job
+        self.task = task
+        self.staging = staging
+        self.recipe = job.recipe
+        self.planes: dict[Key, Plane] = {plane.key: plane for plane in task.planes}
+        self.groups = self.recipe.groups(task.keys, task.well)
+        self.sinks = self._make_sinks()
+        self.reader = PlaneReader(job.index)
+
+    def run(self) -> dict[str, Any]:
+        try:
+            if self.recipe.steps:
+                self._run_steps()
+            else:
+                self._convert()
+        finally:
+            self.reader.close()
+        kept = [self.sinks[target.after].close() for target in self.recipe.targets]
+        return self._record(kept)
+
+    def _make_sinks(self) -> dict[int, Sink]:
+        made = [self.task.keys, *(tuple(k for g in groups for k in g.outputs) for groups in self.groups)]
+        states = states_of(self.task.planes)
+        place = self.job.index.well_place(self.task.well)
+        return {
+            target.after: make_sink(
+                target,
+                number,
+                self.job.index,
+                self.task.well,
+                made[target.after],
+                folder=self.staging.root / unit_of(target, place),
+                paths=target_paths(target),
+                config=self.recipe.config.zarr,
+                ops=self.staging.ops,
+                listed=states if target.after == 0 else {},
+            )
+            for number, target in enumerate(self.recipe.targets)
+        }
+
+    def _convert(self) -> None:
+        sink = self.sinks[0]
+        for plane in self.task.planes:
+            room = sink.room(plane.key)
+            if room is None:
+                room = np.zeros(self.recipe.source.plane_shape, self.recipe.source.dtype)
+                self._read(plane, room)
+                sink.put(plane.key, room)
+            else:
+                self._read(plane, room)
+                sink.placed(plane.key)
+
+    def _run_steps(self) -> None:
+        boxes = self._mailboxes()
+        for call in schedule(self.recipe, self.task.keys, self.task.well):
+            stack = boxes[call.step].take(call.group) if call.step else self._read_stack(call.group)
+            planes = self._call(call, stack)
+            if sink := self.sinks.get(call.step + 1):
+                for key, plane in zip(call.group.outputs, planes, strict=True):
+                    sink.put(key, plane)
+            if call.step + 1 in boxes:
+                boxes[call.step + 1].put(call.group.outputs, planes)
+
+    def _mailboxes(self) -> dict[int, Mailbox]:
+        config = self.recipe.config
+        name = config.vfs.intermediate_backend.value
+        folder = self.staging.root.parent / f"{self.staging.root.name}.{WORK}" if name != "memory" else None
+        files = FileManager(root=folder, vfs=config.vfs, zarr=config.zarr)
+        backend = files.backend(name)
+        prefix, suffix = ("intermediate.zarr/", "") if name == "zarr" else ("", ".npy")
+        return {
+            number: Mailbox(backend, f"{prefix}{number}", suffix, self.groups[number])
+            for number in range(1, len(self.groups))
+        }
+
+    def _read_stack(self, group: Group) -> Array:
+        layer = self.recipe.source
+        stack = np.empty((len(group.inputs), *layer.plane_shape), layer.dtype)
+        for key, room in zip(group.inputs, stack, strict=True):
+            self._read(self.planes[key], room)
+        return stack
+
+    def _read(self, plane: Plane, room: Array) -> None:
+        if plane.state is PlaneState.PRESENT:
+            self.reader.read_into(plane, room)
+        else:
+            room[...] = 0
+
+    def _call(self, call: Scheduled, stack: Array) -> Array:
+        if call.group.chain == PASS:
+            return stack
+        step = self.recipe.steps[call.step]
+        _, site, t, channel, z = call.group.inputs[0]
+        where = f"{self.task.well} site {site} channel {channel} z {z} t {t}"
+        chain = self.job.chains[call.step][call.group.chain]
+        planes = call_chain(chain, stack, step=step.name, well=self.task.well, where=where)
+        expected = (len(call.group.outputs), *step.layer.plane_shape)
+        if planes.shape != expected or planes.dtype.name != step.layer.dtype:
+            raise StepError(
+                f"step {step.name} on {where} made {planes.shape} {planes.dtype}, the plan says {expected} "
+                f"{step.layer.dtype} ({step.known}). Declare out= and out_dtype= if the probe was misled.",
+                well=self.task.well,
+                site=site,
+                step=step.name,
+            )
+        return planes
+
+    def _record(self, kept: list[Kept]) -> dict[str, Any]:
+        place = self.job.index.well_place(self.task.well)
+        images = [
+            {**image, "path": f"{unit_of(target, place)}/{image['path']}"}
+            for target, one in zip(self.recipe.targets, kept, strict=True)
+            for image in one.images
+        ]
+        record: dict[str, Any] = {
+            "task": self.task.well,
+            "plan": self.recipe.plan_id,
+            "inputs": inputs_digest(self.task),
+            "images": images,
+            "histograms": [one.histograms for one in kept],
+            "units": [unit_of(target, place) for target in self.recipe.targets],
+            "bytes_in": self.task.bytes_in,
+        }
+        self.staging.published.extend(record["units"])
+        for path, data in well_documents(self.job.index, self.recipe, record).items():
+            self.staging.write_document(path, data)
+        return record

@@ -1,0 +1,61 @@
+"""The life of one worker process: get a job, do tasks until told to stop, never outlive the parent."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+READY = "ready"
+PRELOAD = ("openhcs.run.preload",)
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_KEEP = 256 * 2**20
+
+
+def main(connection: Connection[Any, Any], job_bytes: bytes, threads: int) -> None:
+    """Serve tasks that come through ``connection`` with the job in ``job_bytes``.
+
+    The first answer is `READY`; each later one is a `Report` or the error that stopped the task.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _leave_with_parent()
+    keep_freed_memory()
+    import cloudpickle
+
+    from openhcs.run.task import attempt, configure
+
+    configure(threads)
+    job = cloudpickle.loads(job_bytes)
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        connection.send(READY)
+        while (task := connection.recv()) is not None:
+            connection.send(attempt(job, task))
+
+
+def _leave_with_parent() -> None:
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="openhcs-parent-watch").start()
+
+
+def keep_freed_memory() -> None:
+    """Ask glibc to keep freed blocks of image size: giving them back and taking them again costs page faults."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        import ctypes
+
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(_MMAP_THRESHOLD, _KEEP)
+        libc.mallopt(_TRIM_THRESHOLD, _KEEP)
