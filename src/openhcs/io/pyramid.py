@@ -1,0 +1,154 @@
+"""Resolution levels: each pixel is the mean of the 2 × 2 pixels above it.
+
+Integers are rounded half up, exactly, at any width; a last odd row or column is averaged over what
+is there. Work goes through blocks that fit a processor's cache.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from openhcs.errors import InvalidType, InvalidValue
+
+if TYPE_CHECKING:
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+BLOCK_BYTES = 2**18
+NARROW = 2**14 - 1
+"""Largest value of which four, and 2 to round, still fit 16 bits."""
+_WIDER = {"b": {1: np.int16, 2: np.int32, 4: np.int64}, "u": {1: np.uint16, 2: np.uint32, 4: np.uint64}}
+_FLOATS = {"float16": np.float32, "float32": np.float64, "complex64": np.complex128}
+
+
+def downsample(array: Array) -> Array:
+    """Return the next level of an image.
+
+    Parameters
+    ----------
+    array
+        (…, y, x) of bool, integers, floats or complex numbers; not changed.
+
+    Returns
+    -------
+    array
+        (…, ⌈y/2⌉, ⌈x/2⌉), new, of the same dtype in native byte order. Integers: ⌊mean + ½⌋; bool:
+        true where half or more are; floats: the mean taken in the next wider format, and in their own
+        for float64, where sums above 1.8e308 are infinite.
+
+    Raises
+    ------
+    InvalidType
+        a dtype that has no mean.
+    InvalidValue
+        fewer than two axes.
+
+    Examples
+    --------
+    >>> downsample(np.array([[1, 2, 3], [4, 4, 9]], "uint16")).tolist()
+    [[3, 6]]
+    """
+    if array.ndim < 2:
+        raise InvalidValue(f"a level is made of images (…, y, x), not of an array of shape {array.shape}")
+    if array.dtype.kind not in "biufc":
+        raise InvalidType(f"an array of {array.dtype} has no mean and cannot have resolution levels")
+    native = array.dtype.newbyteorder("=")
+    y, x = array.shape[-2:]
+    out = np.empty((*array.shape[:-2], (y + 1) // 2, (x + 1) // 2), native)
+    for place in np.ndindex(*array.shape[:-2]):
+        _plane(array[place], out[place])
+    return out
+
+
+def _plane(plane: Array, out: Array) -> None:
+    y = plane.shape[0]
+    if y % 2:
+        _plane_rows(np.concatenate([plane[-1:], plane[-1:]]), out[-1:])
+    if y > 1:
+        _plane_rows(plane[: y - y % 2], out[: y // 2])
+
+
+def _plane_rows(plane: Array, out: Array) -> None:
+    """Fill ``out`` from an even number of rows."""
+    x = plane.shape[1]
+    if x % 2:
+        # A pixel counted twice leaves the mean of an edge as it is.
+        _blocks(np.concatenate([plane[:, -1:], plane[:, -1:]], axis=1), out[:, -1:])
+    if x > 1:
+        _blocks(plane[:, : x - x % 2], out[:, : x // 2])
+
+
+def _blocks(plane: Array, out: Array) -> None:
+    rows = max(2, BLOCK_BYTES // (plane.shape[1] * plane.itemsize) // 2 * 2)
+    for start in range(0, plane.shape[0], rows):
+        block = plane[start : start + rows]
+        _mean(
+            np.ascontiguousarray(block, out.dtype) if _awkward(block) else block, out[start // 2 : (start + rows) // 2]
+        )
+
+
+def _awkward(block: Array) -> bool:
+    """Whether neighbours in a row are not neighbours in memory, in native order."""
+    return (
+        block.strides[1] != block.itemsize or not block.dtype.isnative or block.strides[0] % (2 * block.itemsize) != 0
+    )
+
+
+def _mean(block: Array, out: Array) -> None:
+    kind, size = block.dtype.kind, block.dtype.itemsize
+    if kind in "fc":
+        with np.errstate(over="ignore", invalid="ignore"):
+            _float_mean(block, out)
+    elif kind == "u" and size <= 2:
+        _small_unsigned_mean(block, out)
+    elif size == 8:
+        _wide_mean(block, out)
+    else:
+        _integer_mean(block.view(np.uint8) if kind == "b" else block, out)
+
+
+def _float_mean(block: Array, out: Array) -> None:
+    wide = _FLOATS.get(block.dtype.name, block.dtype)
+    rows = np.add(block[0::2], block[1::2], dtype=wide)
+    np.multiply(rows[:, 0::2] + rows[:, 1::2], 0.25, out=out, casting="unsafe")
+
+
+def _small_unsigned_mean(block: Array, out: Array) -> None:
+    """Add neighbours as the two halves of one wider number, so that all reads are in order."""
+    size = block.dtype.itemsize
+    double: Any = np.uint16 if size == 1 else np.uint32
+    low = 2 ** (8 * size) - 1
+    if size == 2 and block.max(initial=0) <= NARROW:
+        rows = block[0::2] + block[1::2]
+        pairs = rows.view(double)
+        total = (pairs & double(low)).astype(np.uint16)
+        total += (pairs >> double(16)).astype(np.uint16)
+        total += np.uint16(2)
+        np.right_shift(total, 2, out=out)
+        return
+    pairs = block.view(double)
+    total = pairs & double(low)
+    total += pairs >> double(8 * size)
+    summed = total[0::2] + total[1::2]
+    summed += double(2)
+    summed >>= double(2)
+    out[...] = summed
+
+
+def _integer_mean(block: Array, out: Array) -> None:
+    wide = _WIDER["b" if block.dtype.kind == "i" else "u"][block.dtype.itemsize]
+    rows = np.add(block[0::2], block[1::2], dtype=wide)
+    total = rows[:, 0::2] + rows[:, 1::2]
+    total += wide(2)
+    total >>= wide(2)
+    out[...] = total
+
+
+def _wide_mean(block: Array, out: Array) -> None:
+    """Mean of 64-bit integers, of which four would not fit: quarters and remainders apart."""
+    quarters = block >> 2
+    rests = block & 3
+    total = quarters[0::2, 0::2] + quarters[0::2, 1::2] + quarters[1::2, 0::2] + quarters[1::2, 1::2]
+    rest = rests[0::2, 0::2] + rests[0::2, 1::2] + rests[1::2, 0::2] + rests[1::2, 1::2]
+    np.add(total, (rest + 2) >> 2, out=out)
