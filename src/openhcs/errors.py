@@ -10,6 +10,7 @@
     ├── NotFound (FileNotFoundError)     nothing there
     ├── AlreadyExists (FileExistsError)  something there already
     │   └── OutputExists                 the output folder holds other work
+    │       └── OutputBusy               another process works there now
     ├── InputError (ValueError)          a plate or folder that cannot be read as asked
     │   ├── FormatError                  bytes on disk are wrong: which file, where
     │   └── MissingPlanes                planes that should be there are not
@@ -63,7 +64,7 @@ class OpenHCSError(Exception):
         return self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_rebuild, (type(self), self.message, self.fields, self.errno))
+        return (_rebuild, (type(self), self.message), dict(self.__dict__))
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -72,10 +73,8 @@ class OpenHCSError(Exception):
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
 
-def _rebuild(kind: type[OpenHCSError], message: str, fields: dict[str, Any], number: int | None) -> OpenHCSError:
-    error = kind(message, **fields)
-    error.errno = number
-    return error
+def _rebuild(kind: type[OpenHCSError], message: str) -> OpenHCSError:
+    return kind(message)
 
 
 class UsageError(OpenHCSError, ValueError):
@@ -116,6 +115,10 @@ class AlreadyExists(OpenHCSError, FileExistsError):
 
 class OutputExists(AlreadyExists):
     """The output holds other work."""
+
+
+class OutputBusy(OutputExists):
+    """Another process works on the output now."""
 
 
 class InputError(OpenHCSError, ValueError):
@@ -184,17 +187,22 @@ def from_oserror(error: OSError, *, doing: str, path: object = None, backend: st
     ``doing`` completes the sentence "could not …", such as ``"write the file"``.
     """
     where = path if path is not None else error.filename
-    reason = error.strerror or str(error)
-    text = f"could not {doing}: {where}: {reason}"
-    number = error.errno
-    if number in (_errno.ENOSPC, _errno.EDQUOT):
-        return StorageFull(f"{text}. Free some space and run the same command again.", path=where, backend=backend)
-    if number in (_errno.EACCES, _errno.EPERM, _errno.EROFS):
-        return AccessDenied(f"{text}. Check the permissions of that folder.", path=where, backend=backend)
-    if number == _errno.ENOENT:
-        return NotFound(text, path=where, backend=backend)
-    if number == _errno.EEXIST:
-        return AlreadyExists(text, path=where, backend=backend)
-    mapped = StorageError(text, path=where, backend=backend)
-    mapped.errno = number or _errno.EIO
+    text = f"could not {doing}: {where}: {error.strerror or error}"
+    kind, remedy = _KINDS.get(error.errno or 0, (StorageError, ""))
+    mapped = kind(text + remedy, path=where, backend=backend)
+    mapped.errno = error.errno or mapped.errno
     return mapped
+
+
+_FULL = (StorageFull, ". Free some space and run the same command again.")
+_DENIED = (AccessDenied, ". Check the permissions of that folder.")
+_KINDS: dict[int, tuple[type[OpenHCSError], str]] = {
+    _errno.ENOSPC: _FULL,
+    _errno.EDQUOT: _FULL,
+    _errno.EACCES: _DENIED,
+    _errno.EPERM: _DENIED,
+    _errno.EROFS: _DENIED,
+    _errno.ENOENT: (NotFound, ""),
+    _errno.EEXIST: (AlreadyExists, ""),
+}
+"""The system's numbers that have an error of their own, and what to do next."""
