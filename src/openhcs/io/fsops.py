@@ -1,8 +1,10 @@
 """The only place that changes files.
 
-Every mutation on a local file system is a method of `FileOps`: a test layer put in its place can
-fail, kill or record each one. Bytes written are hashed on their way (xxh3, 64 bits), so a commit
-record needs no second reading. Errors of the operating system become ours, with the number kept.
+Every mutation on a local file system is a method of `FileOps`, and each single call to the system
+passes `FileOps.step` (a write passes `FileOps.write_some`): a layer that overrides those can fail,
+kill, count or record every one (see `openhcs.testing.fileops`). Bytes written are hashed on their
+way (xxh3, 64 bits), so a commit record needs no second reading. Errors of the operating system
+become ours, with the number kept.
 """
 
 from __future__ import annotations
@@ -10,9 +12,11 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import functools
 import os
 import secrets
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +33,15 @@ if TYPE_CHECKING:
 TEMPORARY = ".openhcs-tmp-"
 """Names of unfinished files begin so; whoever lists a folder leaves them out."""
 _AT_FDCWD = -100
-_EXCHANGE = 2
+_NO_REPLACE = {"linux": 1, "darwin": 4}
+_EXCHANGE = {"linux": 2, "darwin": 2}
+_CANNOT = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+_NO_LINKS = (*_CANNOT, errno.EPERM, errno.EMLINK, errno.EXDEV)
+
+
+def is_temporary(name: str) -> bool:
+    """Return whether a file or folder name is that of an unfinished write."""
+    return name.startswith(TEMPORARY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +72,13 @@ class FileOps:
     def __init__(self, *, durable: bool = True) -> None:
         self.durable = durable
 
+    def step(self, operation: str, path: str | Path) -> None:
+        """Do nothing; called before each call to the system that changes or syncs ``path``."""
+
+    def write_some(self, handle: int, view: memoryview) -> int:
+        """Write the beginning of ``view``, return how many bytes were taken."""
+        return os.write(handle, view)
+
     def write_new(self, path: str | Path, data: Bytes | Iterable[Bytes]) -> Stored:
         """Write a file that must not exist yet; not synced (see `sync_tree`).
 
@@ -71,96 +90,168 @@ class FileOps:
             the system refused; the unfinished file is removed.
         """
         parts = [data] if isinstance(data, (bytes, bytearray, memoryview)) else data
-        digest = xxhash.xxh3_64()
-        size = 0
         with _told("write the file", path):
+            self.step("create", path)
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
             try:
-                for part in parts:
-                    view = memoryview(part).cast("B") if memoryview(part).nbytes else memoryview(b"")
-                    digest.update(view)
-                    size += view.nbytes
-                    self._write_all(handle, view)
+                try:
+                    size, digest = self._write_parts(handle, parts)
+                finally:
+                    os.close(handle)
             except BaseException:
-                os.close(handle)
-                with contextlib.suppress(OSError):
-                    os.unlink(path)
+                self._forget(path)
                 raise
-            os.close(handle)
-        return Stored(str(path), size, digest.hexdigest())
+        return Stored(str(path), size, digest)
 
-    def _write_all(self, handle: int, view: memoryview) -> None:
-        while view.nbytes:
-            written = os.write(handle, view)
-            if written == 0:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            view = view[written:]
+    def _write_parts(self, handle: int, parts: Iterable[Bytes]) -> tuple[int, str]:
+        digest = xxhash.xxh3_64()
+        size = 0
+        for part in parts:
+            view = memoryview(part)
+            view = view.cast("B") if view.nbytes else memoryview(b"")
+            digest.update(view)
+            size += view.nbytes
+            while view.nbytes:
+                written = self.write_some(handle, view)
+                if written == 0:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                view = view[written:]
+        return size, digest.hexdigest()
 
-    def replace(self, path: str | Path, data: Bytes | Iterable[Bytes]) -> Stored:
-        """Put a file in place of what is there, or of nothing, durably and in one instant."""
+    def _forget(self, path: str | Path) -> None:
+        with contextlib.suppress(OSError):
+            self.step("unlink", path)
+            os.unlink(path)
+
+    def replace(self, path: str | Path, data: Bytes | Iterable[Bytes], *, via: str | Path | None = None) -> Stored:
+        """Put a file in place of what is there, or of nothing, durably and in one instant.
+
+        ``via`` is the folder of the unfinished file, on the same file system; the target's own if None.
+        """
         target = Path(path)
-        temporary = target.with_name(f"{TEMPORARY}{secrets.token_hex(6)}")
-        stored = self.write_new(temporary, data)
+        temporary = self._write_temporary(target, data, via)
         try:
-            self.sync_file(temporary)
-            self.rename(temporary, target)
+            self.rename(temporary.path, target)
         except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
+            self._forget(temporary.path)
             raise
         self.sync_dir(target.parent)
-        return Stored(str(target), stored.bytes, stored.digest)
+        return Stored(str(target), temporary.bytes, temporary.digest)
 
-    def create(self, path: str | Path, data: Bytes | Iterable[Bytes]) -> Stored:
+    def create(self, path: str | Path, data: Bytes | Iterable[Bytes], *, via: str | Path | None = None) -> Stored:
         """Put a whole file where none is, durably; `AlreadyExists` leaves the other one alone."""
         target = Path(path)
-        temporary = target.with_name(f"{TEMPORARY}{secrets.token_hex(6)}")
-        stored = self.write_new(temporary, data)
+        temporary = self._write_temporary(target, data, via)
         try:
-            self.sync_file(temporary)
-            self.link(temporary, target)
-        finally:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
+            self.publish(temporary.path, target)
+        except BaseException:
+            self._forget(temporary.path)
+            raise
         self.sync_dir(target.parent)
-        return Stored(str(target), stored.bytes, stored.digest)
+        return Stored(str(target), temporary.bytes, temporary.digest)
+
+    def _write_temporary(self, target: Path, data: Bytes | Iterable[Bytes], via: str | Path | None) -> Stored:
+        folder = target.parent if via is None else Path(via)
+        stored = self.write_new(folder / f"{TEMPORARY}{secrets.token_hex(6)}", data)
+        try:
+            self.sync_file(stored.path)
+        except BaseException:
+            self._forget(stored.path)
+            raise
+        return stored
 
     def make_dirs(self, path: str | Path) -> None:
         """Make a directory and its parents; no error if it is there."""
+        missing = []
+        at = os.path.abspath(path)
+        while not os.path.lexists(at):
+            missing.append(at)
+            at = os.path.dirname(at)
         with _told("make the folder", path):
-            os.makedirs(path, exist_ok=True)
+            for folder in reversed(missing):
+                self.step("mkdir", folder)
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(folder)
+            if not os.path.isdir(path):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fspath(path))
 
     def rename(self, source: str | Path, target: str | Path) -> None:
         """Rename a file over another, or a directory to a free name."""
         with _told("rename to", target):
+            self.step("rename", target)
             os.replace(source, target)
+
+    def publish(self, source: str | Path, target: str | Path) -> None:
+        """Rename a file to a name that must be free; `AlreadyExists` if it is taken.
+
+        Where neither such a rename nor a hard link exists, another writer in the same instant is
+        not noticed.
+        """
+        with _told("write the file", target):
+            self.step("rename", target)
+            if _rename(source, target, _NO_REPLACE):
+                return
+        try:
+            self.link(source, target)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            if os.path.lexists(target):
+                taken = FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+                raise from_oserror(taken, doing="write the file", path=target) from error
+            self.rename(source, target)
+        else:
+            self._forget(source)
 
     def link(self, source: str | Path, target: str | Path) -> None:
         """Give a file a second name; `AlreadyExists` if the name is taken."""
         with _told("write the file", target):
+            self.step("link", target)
             os.link(source, target)
 
-    def exchange(self, one: str | Path, other: str | Path) -> None:
-        """Swap two files or directories, in one instant where the system can."""
+    def exchange(self, one: str | Path, other: str | Path) -> bool:
+        """Swap two files or directories; return whether that took one instant.
+
+        Where the system cannot, ``other`` is moved to `aside` of ``one`` first, and is missing until
+        ``one`` has its place.
+        """
         with _told("exchange", other):
-            if not _swap(os.fspath(one), os.fspath(other)):
-                aside = Path(other).with_name(f"{TEMPORARY}{secrets.token_hex(6)}")
-                os.replace(other, aside)
-                os.replace(one, other)
-                os.replace(aside, one)
+            self.step("exchange", other)
+            if _rename(one, other, _EXCHANGE):
+                return True
+        kept = aside(one)
+        self.rename(other, kept)
+        try:
+            self.rename(one, other)
+        except BaseException:
+            os.replace(kept, other)
+            raise
+        self.rename(kept, one)
+        return False
+
+    def open_lock(self, path: str | Path) -> int:
+        """Return a handle of a file to lock, made if missing and never emptied."""
+        with _told("open the lock", path):
+            self.step("lock", path)
+            return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
 
     def unlink(self, path: str | Path) -> None:
         """Remove a file or a link, never what the link names."""
         with _told("remove the file", path):
+            self.step("unlink", path)
             os.unlink(path)
 
     def remove_dir(self, path: str | Path) -> None:
         """Remove an empty directory."""
         with _told("remove the folder", path):
+            self.step("rmdir", path)
             os.rmdir(path)
 
     def remove_tree(self, path: str | Path) -> None:
         """Remove a directory and all below it, following no link."""
+        if os.path.islink(path):
+            self.unlink(path)
+            return
         with _told("remove the folder", path):
             entries = list(os.scandir(path))
         for entry in entries:
@@ -182,6 +273,7 @@ class FileOps:
 
     def _sync(self, path: str | Path, flags: int) -> None:
         with _told("sync", path):
+            self.step("sync", path)
             handle = os.open(path, flags)
             try:
                 os.fsync(handle)
@@ -202,31 +294,85 @@ class FileOps:
         self.sync_dir(path)
 
 
-class RecordingOps(FileOps):
-    """`FileOps` that keeps what `write_new` wrote, for a task's commit record."""
+def aside(path: str | Path) -> Path:
+    """Return where `FileOps.exchange` keeps the other side for an instant, if it cannot swap."""
+    return Path(path).with_name(f"{TEMPORARY}swap-{Path(path).name}")
 
-    def __init__(self, *, durable: bool = True) -> None:
-        super().__init__(durable=durable)
-        self.written: list[Stored] = []
+
+class RecordingOps(FileOps):
+    """`FileOps` that keeps what was written under its final name, for a task's commit record.
+
+    ``over`` is another layer whose `step` and `write_some` stay in force.
+    """
+
+    def __init__(self, *, durable: bool = True, over: FileOps | None = None) -> None:
+        super().__init__(durable=durable if over is None else over.durable)
+        self._over = over
+        self._stored: dict[str, Stored] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def written(self) -> list[Stored]:
+        """Files written and still there, in the order of writing."""
+        with self._lock:
+            return list(self._stored.values())
+
+    def step(self, operation: str, path: str | Path) -> None:
+        """Pass on to the layer below."""
+        if self._over is not None:
+            self._over.step(operation, path)
+
+    def write_some(self, handle: int, view: memoryview) -> int:
+        """Write through the layer below."""
+        return super().write_some(handle, view) if self._over is None else self._over.write_some(handle, view)
 
     def write_new(self, path: str | Path, data: Bytes | Iterable[Bytes]) -> Stored:
         """Write as `FileOps.write_new` does and note the result."""
         stored = super().write_new(path, data)
-        self.written.append(stored)
+        with self._lock:
+            self._stored[stored.path] = stored
         return stored
 
+    def rename(self, source: str | Path, target: str | Path) -> None:
+        """Rename and note the new name."""
+        super().rename(source, target)
+        self._moved(str(source), str(target))
 
-def _swap(one: str, other: str) -> bool:
-    libc: Any = ctypes.CDLL(None, use_errno=True)
+    def publish(self, source: str | Path, target: str | Path) -> None:
+        """Rename to a free name and note the new name."""
+        super().publish(source, target)
+        self._moved(str(source), str(target))
+
+    def unlink(self, path: str | Path) -> None:
+        """Remove and forget."""
+        super().unlink(path)
+        with self._lock:
+            self._stored.pop(str(path), None)
+
+    def _moved(self, source: str, target: str) -> None:
+        with self._lock:
+            stored = self._stored.pop(source, None)
+            if stored is not None:
+                self._stored[target] = Stored(target, stored.bytes, stored.digest)
+
+
+@functools.cache
+def _libc() -> Any:
+    return ctypes.CDLL(None, use_errno=True) if sys.platform in _EXCHANGE else None
+
+
+def _rename(source: str | Path, target: str | Path, flags: dict[str, int]) -> bool:
+    """Rename with a flag of the system's; False where system or file system do not know it."""
+    libc, one, other = _libc(), os.fsencode(source), os.fsencode(target)
     if sys.platform == "linux" and hasattr(libc, "renameat2"):
-        done = libc.renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _EXCHANGE)
+        done = libc.renameat2(_AT_FDCWD, one, _AT_FDCWD, other, flags["linux"])
     elif sys.platform == "darwin":
-        done = libc.renamex_np(os.fsencode(one), os.fsencode(other), _EXCHANGE)
+        done = libc.renamex_np(one, other, flags["darwin"])
     else:
         return False
     if done == 0:
         return True
     number = ctypes.get_errno()
-    if number in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+    if number in _CANNOT:
         return False
-    raise OSError(number, os.strerror(number), other)
+    raise OSError(number, os.strerror(number), os.fspath(target))

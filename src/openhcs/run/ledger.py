@@ -1,0 +1,443 @@
+"""The ledger of an output: its plan, what is committed, what failed; every well whole or not there.
+
+It lies in ``OUT/.openhcs/``, or for a bare store ``plate.zarr`` in the hidden sibling
+``.plate.zarr.openhcs/``. Processes that work on one output each open it by its path. A run holds
+the lock shared, preparing and closing take it alone; the lock file is never removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import secrets
+import socket
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from openhcs.core.checks import plain_name
+from openhcs.errors import AlreadyExists, FormatError, NotFound, OpenHCSError, OutputBusy, OutputExists, from_oserror
+from openhcs.io import locks
+from openhcs.io.fsops import FileOps
+from openhcs.run import output as outputs
+from openhcs.run.commit import Entry, Places, digest_of, drop_old, publish, read_entry, settle
+from openhcs.run.staging import OWNER, Staging, checked, open_staging
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from openhcs.io.locks import Lock
+
+    Record = dict[str, Any]
+
+__all__ = ["Ledger", "Staging"]
+FORMAT = 1
+COMMIT_WAIT_S = 120.0
+PREPARE_WAIT_S = 10.0
+CLOSE_WAIT_S = 2.0
+_PAUSE_S = 0.02
+
+
+class Ledger:
+    """What an output knows about itself.
+
+    Parameters
+    ----------
+    output
+        the output folder, or the store itself where the name ends in ``.zarr``.
+    ops
+        what changes files; plain `FileOps` if None.
+    durable
+        whether a commit waits until the disk has it.
+    """
+
+    def __init__(self, output: str | Path, ops: FileOps | None = None, *, durable: bool = True) -> None:
+        self.output = Path(os.path.realpath(output))
+        self.folder = outputs.ledger_folder(self.output)
+        self.ops = FileOps(durable=durable) if ops is None else ops
+        self.places = Places(
+            output=self.output,
+            commits=self.folder / "commits",
+            staging=self.folder / "staging",
+            tmp=self.folder / "tmp",
+            ops=self.ops,
+        )
+
+    def prepare(
+        self, plan_json: str, plan_id: str, *, exist: str = "auto", inputs: str | Path | None = None
+    ) -> tuple[str, ...]:
+        """Make the output ready for a plan, and return the promises its file system cannot keep.
+
+        Parameters
+        ----------
+        exist
+            "auto": a new output, or going on with the same plan. "error": a new output only.
+            "resume": going on only. "replace": remove what openhcs wrote there, then start anew.
+        inputs
+            the plate that will be read; the output must lie apart from it.
+
+        Raises
+        ------
+        OutputExists
+            the output holds something else; nothing has been touched.
+        OutputBusy
+            another process works on it.
+        InvalidPath
+            the output is the input, lies in it, or around it.
+        NotFound
+            ``exist="resume"`` and there is nothing to go on with.
+        """
+        outputs.check_choice(exist)
+        if inputs is not None:
+            outputs.check_apart(self.output, inputs)
+        known = self.folder.is_dir()
+        if not known:
+            outputs.check_free(self.output, exist)
+        self._make_folders()
+        lock = self._lock_to_prepare(plan_id, exist)
+        if lock is None:
+            return tuple(self._head()["weaker"])
+        with lock:
+            return self._prepare_alone(plan_json, plan_id, exist)
+
+    def _make_folders(self) -> None:
+        new = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
+        for name in ("commits", "staging", "tmp", "failures", "holders"):
+            self.ops.make_dirs(self.folder / name)
+        for folder in new:
+            self.ops.sync_dir(folder.parent)
+
+    def _lock_to_prepare(self, plan_id: str, exist: str) -> Lock | None:
+        """Return the lock, held alone, or None if others already run this very plan."""
+        until = time.monotonic() + PREPARE_WAIT_S
+        while (lock := locks.take(self._lock_file, self.ops, exclusive=True)) is None:
+            if exist in {"auto", "resume"} and (shared := locks.take(self._lock_file, self.ops, exclusive=False)):
+                shared.release()
+                if self._plan_id_or_none() == plan_id:
+                    return None
+            if self._holders() or time.monotonic() >= until:
+                raise self._busy()
+            time.sleep(_PAUSE_S)
+        return lock
+
+    def _prepare_alone(self, plan_json: str, plan_id: str, exist: str) -> tuple[str, ...]:
+        self.recover()
+        self._sweep()
+        there = self._plan_id_or_none()
+        if there is None:
+            outputs.check_free(self.output, exist)
+        else:
+            outputs.check_plan(self.output, there, plan_id, exist, done=len(self.records()))
+            if exist != "replace":
+                return tuple(self._head()["weaker"])
+            if self.places.entries("intent") or outputs.listing(self.places.staging):
+                raise self._busy()
+            outputs.wipe(self.places, self.folder)
+        weaker = outputs.probe(self.places.tmp, self.ops)
+        self.ops.replace(self.folder / "plan.json", plan_json.encode())
+        head = {"format": FORMAT, "plan": plan_id, "weaker": weaker}
+        self.ops.replace(self.folder / "ledger.json", json.dumps(head).encode())
+        return weaker
+
+    def plan_id(self) -> str:
+        """Return the identity of the plan that this output is made by; `NotFound` if there is none."""
+        return str(self._head()["plan"])
+
+    def plan_json(self) -> str:
+        """Return the plan as it was handed to `prepare`; `NotFound` if there is none."""
+        self._head()
+        return self._read(self.folder / "plan.json").decode()
+
+    def records(self) -> dict[str, Record]:
+        """Return the newest commit record of each committed task."""
+        newest = {entry.task: entry for entry in self.places.entries("json")}
+        return {task: read_entry(self.places, entry) for task, entry in newest.items()}
+
+    def failures(self) -> dict[str, dict[str, Any]]:
+        """Return what `fail` noted, by task; a commit clears it."""
+        folder = self.folder / "failures"
+        names = sorted(os.listdir(folder)) if folder.is_dir() else []
+        return {name[:-5]: json.loads(self._read(folder / name)) for name in names if name.endswith(".json")}
+
+    def fail(self, task: str, info: Mapping[str, Any]) -> None:
+        """Note why a task did not commit."""
+        path = self.folder / "failures" / f"{plain_name(task, 'task')}.json"
+        self.ops.replace(path, json.dumps(dict(info)).encode(), via=self.places.tmp)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Hold the output while tasks run; others may run tasks of the same plan.
+
+        Raises
+        ------
+        OutputBusy
+            another process prepares or closes it.
+        """
+        plan = self.plan_id()
+        with self._shared(wait_s=PREPARE_WAIT_S):
+            self._same_plan(plan)
+            name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+            path = self.folder / "holders" / name
+            with locks.claim(path, self.ops, doing="running"):
+                try:
+                    yield
+                finally:
+                    self._leave(path)
+
+    @contextlib.contextmanager
+    def closing(self) -> Iterator[None]:
+        """Hold the output alone, with everything settled that dead processes left.
+
+        Raises
+        ------
+        OutputBusy
+            others still run tasks; the last of them closes.
+        """
+        self.plan_id()
+        lock = locks.take(self._lock_file, self.ops, exclusive=True, wait_s=CLOSE_WAIT_S)
+        if lock is None:
+            raise self._busy()
+        with lock:
+            self.recover()
+            self._sweep()
+            yield
+
+    @contextlib.contextmanager
+    def stage(self, task: str) -> Iterator[Staging]:
+        """Give a task a folder to write to; what is not committed at the end is removed."""
+        plain_name(task, "task")
+        with self._shared(wait_s=PREPARE_WAIT_S):
+            self.plan_id()
+            staging = open_staging(task, staging=self.places.staging, made_in=self.places.tmp, ops=self.ops)
+            try:
+                yield staging
+            finally:
+                if staging.settled:
+                    with contextlib.suppress(OpenHCSError):
+                        self.ops.remove_tree(staging.folder)
+                staging.lock.release()
+
+    def commit(self, staging: Staging, record: Mapping[str, Any]) -> Record:
+        """Publish what a task staged, whole, and return the record as it is kept.
+
+        Another process that commits the same task is waited for; the later one stays. After an
+        error nothing has changed.
+
+        Raises
+        ------
+        OutputExists
+            something that no record names lies at the task's place, or the plan was replaced.
+        StorageFull, AccessDenied, StorageError
+            the system refused.
+        """
+        full = self._complete(staging, record)
+        if "plan" in full:
+            self._same_plan(full["plan"])
+        for unit in full["units"]:
+            if not os.path.lexists(staging.root / unit):
+                self.ops.make_dirs(staging.root / unit)
+        self.ops.sync_tree(staging.root)
+        entry, old = self._write_intent(staging, full)
+        full["generation"] = entry.generation
+        staging.settled = False
+        publish(self.places, entry, full, old)
+        staging.settled = True
+        with contextlib.suppress(OpenHCSError):
+            drop_old(self.places, entry.as_kind("json"))
+            with contextlib.suppress(NotFound):
+                self.ops.unlink(self.folder / "failures" / f"{staging.task}.json")
+        return full
+
+    def _complete(self, staging: Staging, record: Mapping[str, Any]) -> Record:
+        units = [checked(unit) for unit in staging.published]
+        top = f"{staging.root}{os.sep}"
+        objects = [
+            {"path": one.path[len(top) :].replace(os.sep, "/"), "bytes": one.bytes, "digest": one.digest}
+            for one in staging.ops.written
+            if one.path.startswith(top)
+        ]
+        inside = [one for one in objects if any(f"{one['path']}/".startswith(f"{unit}/") for unit in units)]
+        return {
+            **record,
+            "task": staging.task,
+            "units": units,
+            "objects": inside,
+            "documents": list(staging.documents),
+            "staging": staging.folder.name,
+            "versions": versions(),
+            "host": socket.gethostname(),
+        }
+
+    def _write_intent(self, staging: Staging, record: Record) -> tuple[Entry, Record | None]:
+        until = time.monotonic() + COMMIT_WAIT_S
+        while True:
+            latest = self.places.latest(staging.task)
+            generation = latest.generation + 1 if latest else 1
+            intent = Entry(task=staging.task, generation=generation, kind="intent")
+            path = self.places.commits / intent.name
+            try:
+                data = json.dumps(record | {"generation": generation}).encode()
+                self.ops.create(path, data, via=self.places.tmp)
+            except AlreadyExists:
+                if not self._settle_if_orphan(intent) and time.monotonic() >= until:
+                    raise self._busy(f"commits {staging.task}") from None
+                time.sleep(_PAUSE_S)
+                continue
+            # The other writer of this task may have finished between the look and the intent.
+            if self.places.latest(staging.task) == latest:
+                return intent, read_entry(self.places, latest) if latest else None
+            self.ops.unlink(path)
+
+    def recover(self, *, other_hosts: bool = False) -> None:
+        """Finish or undo commits whose process is gone, and remove what such processes staged.
+
+        ``other_hosts`` includes those of other machines, whose locks may not reach this one: only
+        for when nobody works on the output.
+        """
+        for intent in self.places.entries("intent"):
+            self._settle_if_orphan(intent, other_hosts=other_hosts)
+        named = {read_entry(self.places, one)["staging"] for one in self.places.entries("intent")}
+        for folder in sorted(self.places.staging.iterdir()) if self.places.staging.is_dir() else ():
+            if folder.name not in named and self._is_orphan(folder, other_hosts=other_hosts):
+                self.ops.remove_tree(folder)
+
+    def _settle_if_orphan(self, intent: Entry, *, other_hosts: bool = False) -> bool:
+        try:
+            folder = self.places.staging / read_entry(self.places, intent)["staging"]
+        except NotFound:
+            return True
+        if not self._is_orphan(folder, other_hosts=other_hosts):
+            return False
+        settle(self.places, intent)
+        return True
+
+    def _is_orphan(self, folder: Path, *, other_hosts: bool) -> bool:
+        facts = locks.holder(folder / OWNER)
+        return facts is None or (other_hosts and facts["host"] != socket.gethostname())
+
+    def write_derived(self, documents: Mapping[str, bytes]) -> tuple[str, ...]:
+        """Put documents in place, each atomically; unchanged ones are left alone.
+
+        Parameters
+        ----------
+        documents
+            content by path relative to the output, such as ``images.zarr/zarr.json``.
+
+        Returns
+        -------
+        tuple of str
+            the paths that were written.
+        """
+        with self._documents():
+            changed = [path for path, data in documents.items() if not self._holds(checked(path), data)]
+            outputs.note_documents(self.folder, changed, self.ops)
+            for path in changed:
+                target = self.output / path
+                self.ops.make_dirs(target.parent)
+                self.ops.replace(target, documents[path], via=self.places.tmp)
+        return tuple(changed)
+
+    def _holds(self, path: str, data: bytes) -> bool:
+        try:
+            return (self.output / path).read_bytes() == data
+        except FileNotFoundError:
+            return False
+
+    def verify(self, task: str) -> tuple[str, ...]:
+        """Return the objects of a committed task that are missing or differ from their digests."""
+        latest = self.places.latest(task)
+        if latest is None:
+            raise NotFound(f"{task} is not committed in {self.output}", path=self.output, well=task)
+        objects = read_entry(self.places, latest)["objects"]
+        return tuple(
+            one["path"] for one in objects if digest_of(self.output / one["path"], one["bytes"]) != one["digest"]
+        )
+
+    @property
+    def _lock_file(self) -> Path:
+        return self.folder / "lock"
+
+    @contextlib.contextmanager
+    def _shared(self, *, wait_s: float) -> Iterator[None]:
+        self._head()
+        lock = locks.take(self._lock_file, self.ops, exclusive=False, wait_s=wait_s)
+        if lock is None:
+            raise self._busy()
+        with lock:
+            yield
+
+    @contextlib.contextmanager
+    def _documents(self) -> Iterator[None]:
+        lock = locks.take(self.folder / "documents.lock", self.ops, exclusive=True, wait_s=COMMIT_WAIT_S)
+        if lock is None:
+            raise self._busy("writes documents")
+        with lock:
+            yield
+
+    def _holders(self) -> list[dict[str, Any]]:
+        found = [locks.holder(path) for path in outputs.listing(self.folder / "holders")]
+        found += [locks.holder(path / OWNER) for path in outputs.listing(self.places.staging)]
+        return [one for one in found if one is not None]
+
+    def _busy(self, doing: str = "works") -> OutputBusy:
+        who = {f"process {one['pid']} on {one['host']}" for one in self._holders()}
+        named = ", ".join(sorted(who)) or "another process"
+        return OutputBusy(
+            f"{named} {doing} on {self.output} now. Wait until it has ended, stop it, or choose another output.",
+            path=self.output,
+        )
+
+    def _same_plan(self, plan: str) -> None:
+        there = self.plan_id()
+        if there != plan:
+            raise OutputExists(
+                f"{self.output} was given to plan {there} while plan {plan} was at work; nothing was published.",
+                path=self.output,
+            )
+
+    def _leave(self, path: Path) -> None:
+        with contextlib.suppress(OpenHCSError):
+            self.ops.unlink(path)
+
+    def _sweep(self) -> None:
+        """Remove unfinished files and the names of dead holders; only while held alone."""
+        for path in outputs.listing(self.places.tmp):
+            self.ops.remove_tree(path) if path.is_dir() and not path.is_symlink() else self.ops.unlink(path)
+        for path in outputs.listing(self.folder / "holders"):
+            if locks.holder(path) is None:
+                self.ops.unlink(path)
+
+    def _plan_id_or_none(self) -> str | None:
+        return self.plan_id() if (self.folder / "ledger.json").exists() else None
+
+    def _head(self) -> dict[str, Any]:
+        path = self.folder / "ledger.json"
+        try:
+            head = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            raise NotFound(f"{self.output} holds no work of openhcs.", path=self.output) from None
+        except OSError as error:
+            raise from_oserror(error, doing="read the ledger", path=path) from error
+        except ValueError as error:
+            raise FormatError(f"{path} is damaged: {error}", path=path) from error
+        if not isinstance(head, dict) or head.get("format") != FORMAT:
+            raise FormatError(f"{path} was made by another version of openhcs; use that version for it.", path=path)
+        return head
+
+    def _read(self, path: Path) -> bytes:
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise from_oserror(error, doing="read the ledger", path=path) from error
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that decide over stored bytes."""
+    found = {"python": platform.python_version()}
+    for name in ("openhcs", "numpy", "tensorstore", "numcodecs"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
