@@ -53,7 +53,7 @@ def test_dir_lists_the_public_names() -> None:
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'FileManger'"):
-        openhcs.FileManger  # type: ignore[attr-defined]
+        openhcs.FileManger
 
 
 def test_a_star_import_gives_the_public_names() -> None:

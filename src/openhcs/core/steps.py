@@ -51,11 +51,11 @@ Chain = tuple[Call, ...]
 def parse_call(item: object) -> Call:
     """Return the call that ``f`` or ``(f, {...})`` means."""
     match item:
-        case (func, kwargs) if callable(func) and isinstance(kwargs, Mapping):
+        case tuple((func, kwargs)) if callable(func) and isinstance(kwargs, Mapping):
             if bad := [key for key in kwargs if not isinstance(key, str)]:
                 raise InvalidType(f"arguments of {Call(func).name} are named by texts, not {bad[0]!r}")
             return Call(func, dict(kwargs))
-        case (func,) if callable(func):
+        case tuple((func,)) if callable(func):
             return Call(func)
         case _ if callable(item):
             return Call(item)
