@@ -1,0 +1,51 @@
+"""Count pixels for display windows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from openhcs.ngff.windows import FRACTION_BITS_DROPPED, pack
+
+if TYPE_CHECKING:
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+SAMPLES = 2**15
+"""Pixels counted per plane at least, where it has as many: every row, or whole rows evenly spaced."""
+_ZERO = 2**15
+"""Place of code 0 among the counts; no code is further from 0."""
+
+
+def histogram(array: Array) -> dict[str, Any]:
+    """Return how often values occur, in the form of `openhcs.ngff.windows`.
+
+    Parameters
+    ----------
+    array
+        (…, y, x) of bool, integers or floats. Of planes with more than 65 536 pixels every so many
+        rows are counted, about 32 768 pixels each. NaN and infinity are left out; of complex numbers
+        the absolute value counts.
+    """
+    counts = np.zeros(2 * _ZERO, np.int64)
+    for place in np.ndindex(*array.shape[:-2]):
+        plane = array[place]
+        step = max(1, plane.size // SAMPLES)
+        counts += np.bincount(_codes(plane[step // 2 :: step]), minlength=2 * _ZERO)
+    found = np.flatnonzero(counts)
+    return pack(dict(zip((found - _ZERO).tolist(), counts[found].tolist(), strict=True)))
+
+
+def _codes(sample: Array) -> Array:
+    """Return each value's place among the counts, (n,)."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = (np.abs(sample) if sample.dtype.kind == "c" else sample).astype(np.float32, copy=True).ravel()
+    if sample.dtype.kind in "fc":
+        values = values[np.isfinite(values)]
+    bits = values.view(np.uint32)
+    codes = (bits & np.uint32(2**31 - 1)) >> np.uint32(FRACTION_BITS_DROPPED)
+    places = codes.astype(np.intp)
+    negative = values < 0
+    if negative.any():
+        places[negative] = -1 - places[negative]
+    return places + _ZERO
