@@ -1,0 +1,92 @@
+"""How a run ended: a summary for people or JSON for programs, and the exit code."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from openhcs.cli import exits
+from openhcs.cli.text import count, duration, size
+from openhcs.errors import Stopped
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from openhcs.cli.watch import Watch
+    from openhcs.run.result import RunResult
+
+SHOWN_FAILURES = 20
+
+
+def finish(args: Namespace, result: RunResult, watch: Watch, *, stored: str, next_line: str | None = None) -> int:
+    """Print how a run ended and return its exit code.
+
+    Parameters
+    ----------
+    stored
+        the path of what was made.
+    next_line
+        a command to type next.
+
+    Raises
+    ------
+    Stopped
+        the run was interrupted before every well was done.
+    """
+    if args.json:
+        print(json.dumps(as_dict(result), ensure_ascii=False))
+    elif result.ok:
+        print(summary(result, stored))
+        if next_line:
+            print(f"next: {next_line}")
+    if result.failed:
+        print(failures(result), file=sys.stderr)
+        return exits.SOME_FAILED
+    if result.waiting and watch.stop.is_set():
+        raise Stopped(f"stopped: {_progress_of(result)} done and committed, they stay; {len(result.waiting)} to go")
+    return exits.SOME_FAILED if result.waiting else exits.DONE
+
+
+def as_dict(result: RunResult) -> dict[str, object]:
+    """Return a result as JSON knows it."""
+    told = dataclasses.asdict(result)
+    told["plan"] = told.pop("plan_id")
+    for failure in told["failed"]:
+        del failure["traceback"]
+    return {"ok": result.ok, **told}
+
+
+def summary(result: RunResult, stored: str) -> str:
+    """Return the lines of a run that went well."""
+    wells = count(len(result.done), "well")
+    if not result.done:
+        return f"nothing to do: all {count(len(result.skipped), 'well')} were done before\nwrote  {stored}"
+    before = f", {len(result.skipped)} done before" if result.skipped else ""
+    speed = f" ({size(result.bytes_in / result.seconds)}/s)" if result.seconds > 0 else ""
+    return (
+        f"done   {wells}{before} in {duration(result.seconds)}: "
+        f"{size(result.bytes_in)} read{speed}, {size(result.bytes_out)} stored\nwrote  {stored}"
+    )
+
+
+def failures(result: RunResult) -> str:
+    """Return what failed, and what to type to try again."""
+    shown = [f"  {failed.well}  {failed.step}: {failed.message}" for failed in result.failed[:SHOWN_FAILURES]]
+    if len(result.failed) > SHOWN_FAILURES:
+        shown.append(f"  … and {len(result.failed) - SHOWN_FAILURES} more")
+    lines = [f"{len(result.failed)} of {_total(result)} wells failed:", *shown]
+    if result.waiting:
+        lines.append(f"{count(len(result.waiting), 'well')} not tried")
+    lines.append(f"The others are stored in {result.output}. The same command again tries only what is not done;")
+    lines.append(f"openhcs status {result.output} shows every well.")
+    return "\n".join(lines)
+
+
+def _progress_of(result: RunResult) -> str:
+    return f"{len(result.done) + len(result.skipped)} of {count(_total(result), 'well')}"
+
+
+def _total(result: RunResult) -> int:
+    return len(result.done) + len(result.skipped) + len(result.failed) + len(result.waiting)
