@@ -75,12 +75,13 @@ def _make_plate(unfinished: str, plate: str, ops: FileOps) -> None:
 
     if os.path.isdir(unfinished):
         ops.remove_tree(unfinished)
-    wells = [f"{row}{column:02d}" for row in "BCD" for column in range(2, 6)]
+    wells = [f"{row}{column:02d}" for row in "BC" for column in range(2, 5)]
     made = make_plate(
         unfinished,
         wells=wells,
-        sites=4,
+        sites=2,
         channels=("DAPI", "FITC"),
+        z=3,
         size=(540, 540),
         missing=3,
         empty_wells=(wells[-1],),

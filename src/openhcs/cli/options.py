@@ -66,7 +66,7 @@ def add_work(parser: ArgumentParser) -> None:
         "--exist",
         choices=EXIST,
         default="auto",
-        help="output already there: auto, resume: go on with the same work; error: refuse; replace: redo the wells",
+        help="output already there: auto, resume: go on with the same work; error: refuse; replace: start anew",
     )
     parser.add_argument("--workers", type=int, metavar="N", help="workers (default: one per core)")
     parser.add_argument("--threads", action="store_true", default=None, help="threads instead of worker processes")

@@ -15,6 +15,7 @@ from openhcs.errors import FormatError, from_oserror
 LARGEST_DOCUMENT = 64 * 2**20
 KINDS = (("plate", "plate"), ("well", "well"), ("multiscales", "image"), ("labels", "label group"))
 """Key of the metadata → what the node is; the first match counts."""
+V2_KINDS = {"b": "bool", "u": "uint", "i": "int", "f": "float", "c": "complex"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +171,7 @@ def _array_facts(version: int, path: str) -> dict[str, Any]:
             return {}
         codec = document.get("compressor") or {}
         codecs = tuple(str(codec[name]) for name in ("id", "cname") if name in codec)
-        dtype = str(document.get("dtype", "?"))
+        dtype = _dtype_v2(str(document.get("dtype", "?")))
         return {
             "shape": tuple(document["shape"]),
             "dtype": dtype,
@@ -191,6 +192,14 @@ def _array_facts(version: int, path: str) -> dict[str, Any]:
         "shards": grid if inner else None,
         "codecs": tuple(_codec_name(codec) for codec in named if codec["name"] not in {"bytes", "transpose"}),
     }
+
+
+def _dtype_v2(text: str) -> str:
+    """Return the numpy name of a dtype such as ``<u2``."""
+    word, width = V2_KINDS.get(text[1:2]), text[2:]
+    if word is None or not width.isdigit():
+        return text
+    return word if word == "bool" else f"{word}{8 * int(width)}"
 
 
 def _codec_name(codec: dict[str, Any]) -> str:

@@ -1,0 +1,36 @@
+"""A pipeline: ordinary functions, in order. Change it, then: openhcs run pipeline.py PLATE -o OUT."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from openhcs.constants.constants import VariableComponents
+from openhcs.core.config import GlobalPipelineConfig
+from openhcs.core.steps import FunctionStep
+from openhcs.steps import max_projection, percentile_normalize
+
+
+def smooth(stack: np.ndarray[Any, np.dtype[Any]], rounds: int = 1) -> np.ndarray[Any, np.dtype[Any]]:
+    """Return a stack (n, y, x) blurred by the weights 1-2-1 along y and x, its dtype kept."""
+    values = stack.astype(np.float32)
+    for axis in (1, 2) * rounds:
+        padded = np.pad(values, [(1, 1) if axis == one else (0, 0) for one in range(3)], mode="edge")
+        before, after = (np.take(padded, range(start, start + values.shape[axis]), axis) for start in (0, 2))
+        values = (before + 2 * values + after) / 4
+    return np.floor(values + 0.5).astype(stack.dtype)
+
+
+# Planes that should be there and are not are left black and are listed in the result.
+config = GlobalPipelineConfig(missing="fill")
+
+steps = [
+    # Nothing stacked: one call per plane.
+    FunctionStep((smooth, {"rounds": 2}), variable_components=[], out="same", out_dtype="uint16"),
+    # All z planes of a site and channel are one stack (z, y, x), and one plane comes out.
+    FunctionStep(max_projection, variable_components=[VariableComponents.Z_INDEX], out="one", out_dtype="uint16"),
+    FunctionStep(
+        (percentile_normalize, {"low": 1, "high": 99.8}), variable_components=[], out="same", out_dtype="uint16"
+    ),
+]
