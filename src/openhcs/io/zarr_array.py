@@ -1,0 +1,239 @@
+"""One stored array: written whole, opened by its document, read by region.
+
+Every object is made in memory and written by `openhcs.io.fsops`; v3 arrays are read by tensorstore,
+v2 arrays by numcodecs. Damage is a `FormatError` that names the array, wherever a checksum exists.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from openhcs.errors import InvalidType, InvalidValue, NotFound, OutOfBudget, from_oserror
+from openhcs.io.regions import resolve
+from openhcs.io.zarr_document import array_documents, parse_document
+from openhcs.io.zarr_encode import check_pixels, encode_object, object_key, object_places, object_region
+
+if TYPE_CHECKING:
+    from openhcs.core.arrays import ArraySpec
+    from openhcs.io.fsops import FileOps, Stored
+    from openhcs.io.zarr_document import ArrayDocument
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+ABSENT = ("auto", "error", "fill")
+"""What an object that is not there means: by the array's own mark, a loss, or the fill value."""
+CERTAIN_ROOM = 2**28
+"""Bytes that a machine gives without being asked how much it has."""
+
+
+def write_array(folder: str | Path, array: Array, spec: ArraySpec, ops: FileOps) -> list[Stored]:
+    """Write an array: its objects, then the documents that make them one.
+
+    Parameters
+    ----------
+    folder
+        the array's own, made with its parents; documents of the groups above are the caller's.
+    array
+        of the shape and dtype in ``spec``, any strides and byte order; not changed.
+
+    Returns
+    -------
+    stored
+        every file written, objects first.
+
+    Raises
+    ------
+    InvalidValue, InvalidType
+        ``array`` is not what ``spec`` says.
+    AlreadyExists
+        a file of the array is there already.
+    """
+    check_pixels(array, spec.shape, spec.dtype)
+    writer = _Writer(Path(folder), spec, ops)
+    stored = [writer.put(place, array[object_region(spec, place)]) for place in object_places(spec)]
+    return [*stored, *writer.documents()]
+
+
+class _Writer:
+    """Puts the files of one array in its folder."""
+
+    def __init__(self, folder: Path, spec: ArraySpec, ops: FileOps) -> None:
+        self._folder = folder
+        self._spec = spec
+        self._ops = ops
+        self._made: set[Path] = set()
+
+    def put(self, place: tuple[int, ...], block: Array) -> Stored:
+        path = self._folder / object_key(place, self._spec.zarr_format)
+        if path.parent not in self._made:
+            self._ops.make_dirs(path.parent)
+            self._made.add(path.parent)
+        return self._ops.write_new(path, encode_object(self._spec, block))
+
+    def documents(self) -> list[Stored]:
+        self._ops.make_dirs(self._folder)
+        files = array_documents(self._spec)
+        return [self._ops.write_new(self._folder / name, files[name]) for name in reversed(files)]
+
+
+def create_handle(folder: str | Path, spec: ArraySpec, ops: FileOps) -> ZarrHandle:
+    """Make an array to be filled object by object through its handle; its documents come first."""
+    writer = _Writer(Path(folder), spec, ops)
+    writer.documents()
+    return open_handle(folder, ops=ops)
+
+
+def open_handle(folder: str | Path, *, absent: str = "auto", ops: FileOps | None = None) -> ZarrHandle:
+    """Open an array by its document; no pixels are read.
+
+    Parameters
+    ----------
+    absent
+        what a missing object means: "error", "fill" (zeros left out, as others may do), or "auto":
+        an error in arrays that carry our mark.
+    ops
+        where writes go; None: the handle only reads.
+
+    Raises
+    ------
+    NotFound
+        no array there.
+    FormatError
+        a document that cannot be true, or a codec we do not read.
+    """
+    if absent not in ABSENT:
+        raise InvalidValue(f"absent is one of {', '.join(ABSENT)}, not {absent!r}")
+    folder = Path(folder)
+    document = read_document(folder)
+    fill = absent == "fill" or (absent == "auto" and not document.complete)
+    return ZarrHandle(folder, document, fill=fill, ops=ops)
+
+
+def read_document(folder: Path) -> ArrayDocument:
+    """Return what the document of an array tells."""
+    data = _bytes(folder / "zarr.json")
+    if data is not None:
+        return parse_document(data, path=folder / "zarr.json")
+    data = _bytes(folder / ".zarray")
+    if data is None:
+        raise NotFound(f"no Zarr array in {folder}: it holds neither zarr.json nor .zarray", path=folder)
+    return parse_document(data, path=folder / ".zarray", attributes=_bytes(folder / ".zattrs"))
+
+
+def _bytes(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise from_oserror(error, doing="read the document", path=path) from error
+
+
+class ZarrHandle:
+    """One opened array; safe in many threads at once."""
+
+    def __init__(self, folder: Path, document: ArrayDocument, *, fill: bool, ops: FileOps | None) -> None:
+        self.folder = folder
+        self._document = document
+        self._fill = fill
+        self._writer = None if ops is None else _Writer(folder, document.spec, ops)
+        self._lock = threading.Lock()
+        self._reader: Any = None
+
+    @property
+    def spec(self) -> ArraySpec:
+        """Shape, dtype and layout."""
+        return self._document.spec
+
+    def read(self, region: tuple[Any, ...] = (), *, out: Array | None = None) -> Array:
+        """Return a part (numpy basic indexing, steps of 1 or more).
+
+        The result is the caller's own, in native byte order. ``out`` has the part's shape and the
+        array's dtype, and is returned.
+
+        Raises
+        ------
+        FormatError
+            an object is missing or damaged.
+        InvalidValue, InvalidType
+            a region outside the array, or ``out`` of another shape or dtype.
+        """
+        starts, shape = resolve(region, self.spec.shape)
+        if out is None:
+            out = self._room(shape)
+        else:
+            check_pixels(out, shape, self.spec.dtype)
+        if math.prod(shape):
+            self._open().read_into(starts, out)
+        return out
+
+    def write(self, region: tuple[Any, ...], data: Array) -> None:
+        """Write whole objects; a part of one is refused, so that no two writers ever share one.
+
+        Raises
+        ------
+        InvalidValue
+            the region's edges are not those of stored objects, or shapes differ.
+        InvalidType
+            another dtype, or a handle opened for reading.
+        AlreadyExists
+            an object is there already.
+        """
+        spec = self.spec
+        if self._writer is None:
+            raise InvalidType(f"{self.folder} was opened for reading; make arrays with create_array")
+        parts, shape = resolve(region, spec.shape)
+        check_pixels(data, shape, spec.dtype)
+        box = tuple(part if isinstance(part, slice) else slice(part, part + 1, 1) for part in parts)
+        block = data.reshape([part.stop - part.start for part in box if part.step == 1] or ())
+        for place in self._whole_objects(box):
+            inside = tuple(
+                slice(one.start - part.start, one.stop - part.start)
+                for one, part in zip(object_region(spec, place), box, strict=True)
+            )
+            self._writer.put(place, block[inside])
+
+    def _whole_objects(self, box: tuple[slice, ...]) -> list[tuple[int, ...]]:
+        spec = self.spec
+        for part, step, size in zip(box, spec.object_shape, spec.shape, strict=True):
+            if part.step != 1 or part.start % step or (part.stop % step and part.stop != size):
+                raise InvalidValue(
+                    f"the region {box} cuts through stored objects of {spec.object_shape} in {self.folder}: "
+                    "write whole ones",
+                    path=self.folder,
+                )
+        grid = [range(p.start // s, -(-p.stop // s)) for p, s in zip(box, spec.object_shape, strict=True)]
+        return list(itertools.product(*grid))
+
+    def _room(self, shape: tuple[int, ...]) -> Array:
+        size = math.prod(shape) * np.dtype(self.spec.dtype).itemsize
+        _check_room(size, self.folder)
+        return np.empty(shape, self.spec.dtype)
+
+    def _open(self) -> Any:
+        with self._lock:
+            if self._reader is None:
+                if self.spec.zarr_format == 3:
+                    from openhcs.io.zarr_v3 import Reader
+                else:
+                    from openhcs.io.zarr_v2 import Reader  # type: ignore[assignment]
+                self._reader = Reader(self.folder, self._document, fill=self._fill)
+            return self._reader
+
+
+def _check_room(size: int, folder: Path) -> None:
+    if size <= CERTAIN_ROOM:
+        return
+    from openhcs.io.limits import memory_limit
+
+    if size > memory_limit():
+        raise OutOfBudget(
+            f"{folder}: reading {size} bytes at once is more than this machine allows; open the array and read parts",
+            path=folder,
+        )

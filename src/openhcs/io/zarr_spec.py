@@ -1,0 +1,65 @@
+"""From a shape, a dtype and the user's choices to the specification of a stored array."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from openhcs.constants.constants import ZarrChunkStrategy
+from openhcs.core.arrays import ArraySpec, plan_chunks
+from openhcs.io.codecs import checked_dtype
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from openhcs.core.config import ZarrConfig
+
+LINE_CHUNK = 2**22
+"""Bytes of one chunk of an array of a single axis."""
+MARK = "openhcs"
+WHOLE = {"complete": True}
+"""Our attribute of an array of which every object is stored: an absent one is a loss, not zeros."""
+
+
+def make_spec(
+    shape: Sequence[int],
+    dtype: str,
+    config: ZarrConfig,
+    *,
+    dimension_names: Sequence[str] | None = None,
+    attributes: Mapping[str, Any] | None = None,
+    fill_value: Any = 0,
+) -> ArraySpec:
+    """Return how an array of this shape and dtype is stored under these choices.
+
+    The last two axes are y and x. ``attributes`` gain our mark, which tells readers that every
+    object is stored.
+
+    Raises
+    ------
+    InvalidType
+        a dtype that Zarr cannot hold.
+    InvalidValue
+        a chunk shape that does not fit the array.
+    """
+    size = checked_dtype(dtype).itemsize
+    chunks, shards = _chunks(tuple(int(side) for side in shape), size, config)
+    own = {**WHOLE, **dict((attributes or {}).get(MARK, {}))}
+    return ArraySpec(
+        shape=tuple(int(side) for side in shape),
+        dtype=dtype,
+        chunks=chunks,
+        shards=shards,
+        compressor=config.compressor,
+        level=config.compression_level,
+        shuffle=config.shuffle,
+        zarr_format=2 if config.ngff_version == "0.4" else 3,
+        dimension_names=None if dimension_names is None else tuple(dimension_names),
+        fill_value=fill_value,
+        attributes={**(attributes or {}), MARK: own},
+    )
+
+
+def _chunks(shape: tuple[int, ...], size: int, config: ZarrConfig) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
+    if config.chunk_strategy is not ZarrChunkStrategy.CUSTOM and len(shape) < 2:
+        return tuple(max(1, min(side, LINE_CHUNK // size)) for side in shape), None
+    return plan_chunks(shape, size, config)

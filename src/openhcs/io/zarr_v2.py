@@ -1,0 +1,159 @@
+"""Reading Zarr v2 arrays through numcodecs: every compressor and filter it knows and that is safe.
+
+Only the chunks that a region touches are read. What a chunk decodes to is bounded by the document:
+a frame that claims or gives more is damage, found before memory is taken for it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import struct
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from openhcs.errors import FormatError, from_oserror
+from openhcs.io import ts_context
+from openhcs.io.zarr_encode import WORTH_THREADS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from openhcs.io.zarr_document import ArrayDocument
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+    Decode = Callable[[bytes], Any]
+    Part = int | slice
+
+UNSAFE = frozenset({"pickle", "json2", "msgpack2", "vlen-utf8", "vlen-bytes", "vlen-array", "categorize"})
+"""Codecs of objects, some of which run code when decoded."""
+WINDOWS = {"zlib": 15, "gzip": 31}
+
+
+class Reader:
+    """The pixels of one v2 array."""
+
+    def __init__(self, folder: Path, document: ArrayDocument, *, fill: bool) -> None:
+        meta = document.metadata
+        self._folder = folder
+        self._spec = document.spec
+        self._fill = fill
+        self._separator: str = meta.get("dimension_separator", ".")
+        self._order: Any = meta.get("order", "C")
+        self._dtype = np.dtype(meta["dtype"])
+        self._size = math.prod(document.spec.chunks) * self._dtype.itemsize
+        settings = [*(meta.get("filters") or []), *([meta["compressor"]] if meta.get("compressor") else [])]
+        self._steps = [_decoder(one, self._size, folder) for one in reversed(settings)]
+
+    def read_into(self, parts: tuple[Part, ...], out: Array) -> None:
+        """Decode a resolved region into ``out``, of the region's shape."""
+        sides = [_cuts(part, step) for part, step in zip(parts, self._spec.chunks, strict=True)]
+        cuts = list(itertools.product(*sides))
+        if len(cuts) > 1 and ts_context.threads() > 1 and out.nbytes >= WORTH_THREADS:
+            list(ts_context.pool().map(lambda cut: self._copy(cut, out), cuts))
+            return
+        for cut in cuts:
+            self._copy(cut, out)
+
+    def _copy(self, cut: tuple[tuple[int, Part, slice | None], ...], out: Array) -> None:
+        place = tuple(one[0] for one in cut)
+        target = tuple(one[2] for one in cut if one[2] is not None)
+        chunk = self._chunk(place)
+        out[target] = self._spec.fill_value if chunk is None else chunk[tuple(one[1] for one in cut)]
+
+    def _chunk(self, place: tuple[int, ...]) -> Array | None:
+        path = self._folder / (self._separator.join(map(str, place)) or "0")
+        try:
+            data: Any = path.read_bytes()
+        except FileNotFoundError:
+            if self._fill:
+                return None
+            raise FormatError(f"{path} is missing; restore that file, or run the well again", path=path) from None
+        except OSError as error:
+            raise from_oserror(error, doing="read the chunk", path=path) from error
+        try:
+            for decode in self._steps:
+                data = decode(data)
+            flat = np.frombuffer(data, np.uint8)
+            if flat.nbytes != self._size:
+                raise ValueError(f"{flat.nbytes} bytes where {self._size} belong")
+            return flat.view(self._dtype).reshape(self._spec.chunks, order=self._order)
+        except (ValueError, RuntimeError, TypeError, OSError, MemoryError, zlib.error, struct.error) as error:
+            raise FormatError(f"{path} is damaged: {error}", path=path) from error
+
+
+def _cuts(part: Part, step: int) -> list[tuple[int, Part, slice | None]]:
+    """Return (chunk number, part within it, part of the result) for each chunk on one axis."""
+    if isinstance(part, int):
+        return [(part // step, part % step, None)]
+    wanted = range(part.start, part.stop, part.step)
+    cuts: list[tuple[int, Part, slice | None]] = []
+    done = 0
+    while done < len(wanted):
+        chunk, first = divmod(wanted[done], step)
+        count = min(len(wanted) - done, -(-(step - first) // part.step))
+        cuts.append((chunk, slice(first, first + (count - 1) * part.step + 1, part.step), slice(done, done + count)))
+        done += count
+    return cuts
+
+
+def _decoder(settings: dict[str, Any], size: int, folder: Path) -> Decode:
+    """Return the function that undoes one codec without ever making more than it should."""
+    name = settings.get("id") if isinstance(settings, dict) else None
+    if name in WINDOWS:
+        return lambda data: _inflate(data, WINDOWS[name], size)
+    import numcodecs
+
+    if not isinstance(name, str) or name in UNSAFE:
+        raise FormatError(f"{folder}: codec {name!r} is not read", path=folder)
+    settings = {key: value for key, value in settings.items() if not (name == "zstd" and key == "checksum")}
+    try:
+        codec = numcodecs.get_codec(settings)
+    except (ValueError, TypeError, KeyError) as error:
+        raise FormatError(f"{folder}: codec {name!r} is not read: {error}", path=folder) from error
+    claimed = _CLAIMS.get(name)
+
+    def decode(data: Any) -> Any:
+        if claimed is not None and (told := claimed(data)) > size:
+            raise ValueError(f"{told} bytes claimed where {size} belong")
+        return codec.decode(data)
+
+    return decode
+
+
+def _inflate(data: Any, window: int, size: int) -> bytes:
+    stream = zlib.decompressobj(window)
+    made = stream.decompress(data, size + 1)
+    if len(made) <= size and not stream.eof:
+        raise ValueError("the stream ends early")
+    return made
+
+
+def _blosc_claim(data: Any) -> int:
+    """Return the size that a blosc header names, and refuse a frame that is cut: the library reads on."""
+    number, _, stored = struct.unpack_from("<III", data, 4)
+    if stored > len(data):
+        raise ValueError(f"{len(data)} bytes where {stored} belong")
+    return int(number)
+
+
+def _zstd_claim(data: Any) -> int:
+    """Return the content size that a zstd frame names, 0 where it names none (RFC 8878, 3.1.1.1)."""
+    magic, descriptor = struct.unpack_from("<IB", data)
+    if magic != 0xFD2FB528:
+        return 0
+    single = descriptor >> 5 & 1
+    width = (single, 2, 4, 8)[descriptor >> 6]
+    start = 5 + (1 - single) + (0, 1, 2, 4)[descriptor & 3]
+    return int.from_bytes(bytes(data[start : start + width]), "little") + (256 if width == 2 else 0)
+
+
+def _lz4_claim(data: Any) -> int:
+    number: int = struct.unpack_from("<I", data)[0]
+    return number
+
+
+_CLAIMS: Mapping[str, Callable[[Any], int]] = {"blosc": _blosc_claim, "zstd": _zstd_claim, "lz4": _lz4_claim}
