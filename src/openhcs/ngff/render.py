@@ -83,14 +83,17 @@ def plain_document(own: Mapping[str, Any] | None = None) -> Json:
 
 def group_document(version: str) -> Json:
     """Return the attributes of a group that only holds others, such as a row of a plate."""
+    _check(version)
+    return {"ome": {"version": version}} if version == "0.5" else {}
+
+
+def _check(version: str) -> None:
     if version not in VERSIONS:
         raise InvalidValue(f"OME-Zarr {version!r} cannot be written; known: {', '.join(VERSIONS)}")
-    return {}
 
 
 def _group(body: Json, model: ImageModel | WellModel | PlateModel, version: str) -> Json:
-    if version not in VERSIONS:
-        raise InvalidValue(f"OME-Zarr {version!r} cannot be written; known: {', '.join(VERSIONS)}")
+    _check(version)
     ours: Json = {} if model.own is None else {OWN: dict(model.own)}
     if version == "0.4":
         return {**body, **ours, **model.attributes}

@@ -1,0 +1,191 @@
+"""From facts and commit records to the models of an output's documents."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from openhcs.core.arrays import level_shapes
+from openhcs.core.wells import parse_well
+from openhcs.ngff.colors import channel_color
+from openhcs.ngff.model import (
+    Axis,
+    ChannelView,
+    ImageModel,
+    Level,
+    PlateAcquisition,
+    PlateModel,
+    PlateWell,
+    WellImage,
+    WellModel,
+)
+from openhcs.ngff.naming import well_path
+from openhcs.ngff.windows import window
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from openhcs.ngff.facts import Axes, PlateFacts
+
+    Row = Mapping[str, Any]
+    """One site image as a commit record tells of it."""
+
+LEVELS_MADE = {
+    "description": "each level is the mean of 2 x 2 pixels of the level before; whole numbers are rounded half up",
+    "method": "openhcs.io.pyramid.downsample",
+}
+MICROMETER = "micrometer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetFacts:
+    """The images that an output keeps from one step.
+
+    ``path`` is relative to the output; ``same_pixels`` says that planes are as large as the plate's,
+    so that its pixel size and positions hold.
+    """
+
+    path: str
+    backend: str
+    axes: Mapping[int, Axes]
+    dtype: str
+    plane_shape: tuple[int, int]
+    levels: int
+    same_pixels: bool = True
+
+
+def plate_model(facts: PlateFacts, target: TargetFacts, rows: Sequence[Row]) -> PlateModel:
+    """Return the plate of those wells that have images among ``rows``."""
+    wells = sorted({str(row["well"]) for row in rows}, key=parse_well)
+    facts = facts.including(wells)
+    places = [parse_well(well) for well in wells]
+    counts = Counter((row["well"], row["acquisition"]) for row in rows)
+    most = {
+        number: max((count for (_, one), count in counts.items() if one == number), default=0) for number in target.axes
+    }
+    return PlateModel(
+        name=facts.name,
+        rows=facts.rows,
+        columns=facts.columns,
+        wells=tuple(
+            PlateWell(path=well_path(facts.rows[row], facts.columns[column]), row=row, column=column)
+            for row, column in places
+        ),
+        acquisitions=tuple(_acquisition(facts, number, count) for number, count in sorted(most.items()) if count),
+        field_count=max(most.values(), default=1),
+        own=facts.own(),
+    )
+
+
+def _acquisition(facts: PlateFacts, number: int, count: int) -> PlateAcquisition:
+    known = facts.acquisition(number)
+    start = epoch_seconds(known.start_time)
+    return PlateAcquisition(id=number, name=known.name, maximumfieldcount=count, starttime=start)
+
+
+def epoch_seconds(time: str | None) -> int | None:
+    """Return an ISO time as seconds since 1970; None where its zone is not told, or it is none."""
+    try:
+        parsed = datetime.fromisoformat(time) if time else None
+    except ValueError:
+        return None
+    return int(parsed.timestamp()) if parsed and parsed.tzinfo and parsed.timestamp() >= 0 else None
+
+
+def well_model(rows: Sequence[Row]) -> WellModel:
+    """Return the well whose images are ``rows``."""
+    well = str(rows[0]["well"])
+    return WellModel(
+        images=tuple(WellImage(path=_leaf(row), acquisition=int(row["acquisition"])) for row in rows),
+        own={"well": well},
+    )
+
+
+def _leaf(row: Row) -> str:
+    return str(row["path"]).rpartition("/")[2]
+
+
+def image_model(
+    facts: PlateFacts, target: TargetFacts, row: Row, histograms: Mapping[str, Mapping[str, Any]]
+) -> ImageModel:
+    """Return a site image; display windows come from ``histograms``, by channel number as text."""
+    acquisition = int(row["acquisition"])
+    _, ts, channels, zs = target.axes[acquisition]
+    pixel = facts.pixel_size_um if target.same_pixels else None
+    z_step = None if facts.acquisition(acquisition).projection else even_step(facts.z_step_um, zs)
+    levels = _levels(facts, target, row, pixel, z_step)
+    views = tuple(
+        ChannelView(
+            label=facts.channel(number).name,
+            color=channel_color(facts.channel(number), place),
+            window=window(histograms.get(str(number)), target.dtype),
+            active=True,
+            extra={"coefficient": 1, "family": "linear", "inverted": False},
+        )
+        for place, number in enumerate(channels)
+    )
+    own = {
+        "well": row["well"],
+        "site": row["site"],
+        "acquisition": acquisition,
+        "t": list(ts),
+        "channels": list(channels),
+        "z": list(zs),
+        "pixel_size_um": pixel and list(pixel),
+        "z_step_um": z_step,
+        "gaps": list(row["gaps"]),
+    }
+    return ImageModel(
+        name=f"{row['well']} site {row['site']}",
+        axes=_axes(len(row["shape"]), pixel, z_step),
+        levels=levels,
+        type="mean" if len(levels) > 1 else None,
+        metadata=LEVELS_MADE if len(levels) > 1 else None,
+        channels=views,
+        omero={"rdefs": {"defaultT": 0, "defaultZ": len(zs) // 2, "model": "color"}},
+        own=own,
+    )
+
+
+def even_step(z_step_um: float | None, zs: Sequence[int]) -> float | None:
+    """Return the distance between neighbouring planes in µm, None where it is unknown or varies."""
+    steps = {after - before for before, after in pairwise(zs)}
+    if z_step_um is None or len(steps) > 1:
+        return None
+    return z_step_um * (steps.pop() if steps else 1)
+
+
+def _axes(count: int, pixel: tuple[float, float] | None, z_step: float | None) -> tuple[Axis, ...]:
+    unit = MICROMETER if pixel else None
+    axes = (
+        Axis(name="t", type="time"),
+        Axis(name="c", type="channel"),
+        Axis(name="z", type="space", unit=MICROMETER if z_step else None),
+        Axis(name="y", type="space", unit=unit),
+        Axis(name="x", type="space", unit=unit),
+    )
+    return axes[-count:]
+
+
+def _levels(
+    facts: PlateFacts, target: TargetFacts, row: Row, pixel: tuple[float, float] | None, z_step: float | None
+) -> tuple[Level, ...]:
+    """Return the levels; a pixel of level n has its centre amid the pixels it was made of."""
+    y_um, x_um = pixel or (1.0, 1.0)
+    x0, y0 = facts.positions.get((str(row["well"]), int(row["site"])), (0.0, 0.0)) if pixel else (0.0, 0.0)
+    lead = [*[1.0] * (len(row["shape"]) - 3), float(z_step or 1)]
+    shapes = level_shapes(target.plane_shape, target.levels)
+    factor_y = factor_x = 1
+    levels = []
+    for number, (y, x) in enumerate(shapes):
+        if number:
+            # An axis of one pixel is not scaled further.
+            factor_y *= 1 + (y < shapes[number - 1][0])
+            factor_x *= 1 + (x < shapes[number - 1][1])
+        scale = (*lead, y_um * factor_y, x_um * factor_x)
+        shift = (*[0.0] * len(lead), y0 + y_um * (factor_y - 1) / 2, x0 + x_um * (factor_x - 1) / 2)
+        levels.append(Level(path=str(number), scale=scale, translation=shift))
+    return tuple(levels)

@@ -1,0 +1,184 @@
+"""Documents that follow from commit records alone: root, rows, wells, images, ``plate.json``.
+
+Nothing is read and nothing written here: who closes an output writes what comes back, any number of
+times. Wells without a commit record are not told of; without any record there is no document.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from openhcs.core.wells import well_key
+from openhcs.ngff import render
+from openhcs.ngff.describe import TargetFacts, image_model, plate_model, well_model
+from openhcs.ngff.facts import PlateFacts
+from openhcs.ngff.windows import merge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from openhcs.core.plate import PlateIndex
+    from openhcs.plan.model import Recipe
+
+    Record = Mapping[str, Any]
+    Documents = dict[str, bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputFacts:
+    """All that documents need beside records.
+
+    ``ome`` False makes plain groups; ``plate_metadata`` False leaves out ``plate`` and ``well``.
+    """
+
+    plate: PlateFacts
+    targets: tuple[TargetFacts, ...]
+    ngff_version: str = "0.5"
+    ome: bool = True
+    plate_metadata: bool = True
+
+
+def output_facts(index: PlateIndex, recipe: Recipe, *, vendor_files: Mapping[str, str] | None = None) -> OutputFacts:
+    """Return the facts of a plan's output; ``vendor_files`` are digests by path."""
+    config = recipe.config.zarr
+    return OutputFacts(
+        plate=PlateFacts.of(index, plan=recipe.plan_id, vendor_files=vendor_files),
+        targets=tuple(
+            TargetFacts(
+                path=target.path,
+                backend=target.backend,
+                axes=target.layer.axes,
+                dtype=target.layer.dtype,
+                plane_shape=target.layer.plane_shape,
+                levels=target.levels,
+                same_pixels=target.layer.plane_shape == recipe.source.plane_shape,
+            )
+            for target in recipe.targets
+        ),
+        ngff_version=config.ngff_version,
+        ome=config.ome_zarr_metadata,
+        plate_metadata=config.write_plate_metadata,
+    )
+
+
+def derived_documents(
+    index: PlateIndex, recipe: Recipe, records: Iterable[Record], *, final: bool = True
+) -> dict[str, bytes]:
+    """Return every document of an output by its path in it.
+
+    Parameters
+    ----------
+    index
+        the plate; its planes are not looked at.
+    records
+        of all committed wells, in any order.
+    final
+        with the documents of wells and images, whose display windows are then the same for a channel
+        across the plate; otherwise those of the root and of rows only.
+    """
+    return documents(output_facts(index, recipe), records, final=final)
+
+
+def well_documents(index: PlateIndex, recipe: Recipe, record: Record) -> dict[str, bytes]:
+    """Return the documents inside one well, with display windows from this well alone."""
+    facts = output_facts(index, recipe)
+    made: Documents = {}
+    for number, target in enumerate(facts.targets):
+        if target.backend != "disk":
+            rows = _images([record], number)
+            made |= _wells(facts, target, rows, _histograms([record], number))
+    return made
+
+
+def documents(facts: OutputFacts, records: Iterable[Record], *, final: bool = True) -> dict[str, bytes]:
+    """Return the documents that `derived_documents` returns, from facts."""
+    found = sorted(records, key=lambda record: well_key(record["task"]))
+    made: Documents = {}
+    for number, target in enumerate(facts.targets):
+        rows = _images(found, number)
+        if not rows:
+            continue
+        if target.backend == "disk":
+            made |= _plate_json(facts, target, rows)
+            continue
+        made |= _root_and_rows(facts, target, rows)
+        if final:
+            made |= _wells(facts, target, rows, _histograms(found, number))
+    return made
+
+
+def _images(records: Iterable[Record], target: int) -> list[Mapping[str, Any]]:
+    return [row for record in records for row in record["images"] if row["target"] == target]
+
+
+def _histograms(records: list[Record], target: int) -> dict[str, dict[str, Any]]:
+    """Return the histogram of each channel over all records."""
+    by_channel: dict[str, list[Mapping[str, Any]]] = {}
+    for record in records:
+        for channel, histogram in record["histograms"][target].items():
+            by_channel.setdefault(channel, []).append(histogram)
+    return {channel: merge(found) for channel, found in by_channel.items()}
+
+
+def _plate_json(facts: OutputFacts, target: TargetFacts, rows: list[Mapping[str, Any]]) -> Documents:
+    wells = sorted({str(row["well"]) for row in rows}, key=well_key)
+    told = facts.plate.including(wells).to_json()
+    told |= {"dtype": target.dtype, "plane_shape": list(target.plane_shape), "wells": wells}
+    if not target.same_pixels:
+        told |= {"pixel_size_um": None, "positions_um": []}
+    return {_join(target.path, "plate.json"): encode(told)}
+
+
+def _root_and_rows(facts: OutputFacts, target: TargetFacts, rows: list[Mapping[str, Any]]) -> Documents:
+    plate = plate_model(facts.plate, target, rows)
+    if facts.ome and facts.plate_metadata:
+        root = render.plate_document(plate, facts.ngff_version)
+    else:
+        root = _plain(facts, facts.plate.own())
+    made = _group(facts, target.path, root)
+    for row in {well.path.partition("/")[0]: None for well in plate.wells}:
+        made |= _group(facts, _join(target.path, row), _plain(facts, None))
+    return made
+
+
+def _wells(
+    facts: OutputFacts, target: TargetFacts, rows: list[Mapping[str, Any]], histograms: Mapping[str, dict[str, Any]]
+) -> Documents:
+    made: Documents = {}
+    by_well: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        by_well.setdefault(str(row["path"]).rpartition("/")[0], []).append(row)
+        image = image_model(facts.plate, target, row, histograms)
+        own = image.own
+        told = render.image_document(image, facts.ngff_version) if facts.ome else _plain(facts, own)
+        made |= _group(facts, str(row["path"]), told)
+    for path, images in by_well.items():
+        well = well_model(images)
+        listed = facts.ome and facts.plate_metadata
+        told = render.well_document(well, facts.ngff_version) if listed else _plain(facts, well.own)
+        made |= _group(facts, path, told)
+    return made
+
+
+def _plain(facts: OutputFacts, own: Mapping[str, Any] | None) -> dict[str, Any]:
+    attributes = render.group_document(facts.ngff_version) if facts.ome else {}
+    return attributes | render.plain_document(own)
+
+
+def _group(facts: OutputFacts, path: str, attributes: dict[str, Any]) -> Documents:
+    """Return the files of one group."""
+    if render.ZARR_FORMAT[facts.ngff_version] == 3:
+        told = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
+        return {_join(path, "zarr.json"): encode(told)}
+    return {_join(path, ".zgroup"): encode({"zarr_format": 2}), _join(path, ".zattrs"): encode(attributes)}
+
+
+def encode(told: Mapping[str, Any]) -> bytes:
+    """Return a document's bytes: the same for the same content."""
+    return json.dumps(told, ensure_ascii=False, allow_nan=False, indent=1).encode()
+
+
+def _join(*parts: str) -> str:
+    return "/".join(part for part in parts if part)
