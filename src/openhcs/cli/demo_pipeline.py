@@ -11,15 +11,18 @@ from openhcs.core.config import GlobalPipelineConfig
 from openhcs.core.steps import FunctionStep
 from openhcs.steps import max_projection, percentile_normalize
 
+Array = np.ndarray[Any, np.dtype[Any]]
 
-def smooth(stack: np.ndarray[Any, np.dtype[Any]], rounds: int = 1) -> np.ndarray[Any, np.dtype[Any]]:
+
+def smooth(stack: Array, rounds: int = 1) -> Array:
     """Return a stack (n, y, x) blurred by the weights 1-2-1 along y and x, its dtype kept."""
-    values = stack.astype(np.float32)
+    values: Array = stack.astype(np.float32)
     for axis in (1, 2) * rounds:
         padded = np.pad(values, [(1, 1) if axis == one else (0, 0) for one in range(3)], mode="edge")
         before, after = (np.take(padded, range(start, start + values.shape[axis]), axis) for start in (0, 2))
         values = (before + 2 * values + after) / 4
-    return np.floor(values + 0.5).astype(stack.dtype)
+    smoothed: Array = np.floor(values + 0.5).astype(stack.dtype)
+    return smoothed
 
 
 # Planes that should be there and are not are left black and are listed in the result.

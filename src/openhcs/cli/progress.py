@@ -27,6 +27,7 @@ PERIOD = 10.0
 GLYPHS = {WAITING: "·", RUNNING: "◐", DONE: "●", SKIPPED: "○", FAILED: "✗"}
 PLAIN_GLYPHS = {WAITING: ".", RUNNING: ">", DONE: "#", SKIPPED: "=", FAILED: "x"}
 STYLES = {"·": "dim", "◐": "yellow", "●": "green", "○": "cyan", "✗": "bold red", ">": "yellow", "x": "bold red"}
+BAR, PLAIN_BAR, BAR_WIDTH = "━─", "=-", 40
 LINES_BESIDE_GRID = 6
 
 
@@ -133,7 +134,8 @@ class Grid:
         self.board = board or Board()
         self.lock = threading.Lock()
         self.console: Console = Console(file=stream, stderr=True, highlight=False)
-        self.glyphs = GLYPHS if can_show(stream, "".join(GLYPHS.values())) else PLAIN_GLYPHS
+        self.glyphs = GLYPHS if can_show(stream, "".join(GLYPHS.values()) + BAR) else PLAIN_GLYPHS
+        self.bar = BAR if self.glyphs is GLYPHS else PLAIN_BAR
         self.live = Live(get_renderable=self._picture, console=self.console, refresh_per_second=4, transient=False)
 
     def __enter__(self) -> Self:
@@ -164,13 +166,14 @@ class Grid:
 
     def _picture(self) -> RenderableType:
         from rich.console import Group
-        from rich.progress_bar import ProgressBar
         from rich.text import Text
 
         with self.lock:
             grid, line, fraction = self._grid(), self.board.line(), self.board.fraction
         parts: list[RenderableType] = [Text("\n").join([_styled(row) for row in grid])] if grid else []
-        parts += [ProgressBar(total=1.0, completed=fraction, width=40), Text(line)]
+        filled = round(fraction * BAR_WIDTH)
+        bar = Text.assemble((self.bar[0] * filled, "green"), (self.bar[1] * (BAR_WIDTH - filled), "dim"))
+        parts += [bar, Text(line)]
         if self.board.notice:
             parts.append(Text(self.board.notice, style="bold yellow"))
         return Group(*parts)
