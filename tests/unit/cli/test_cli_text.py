@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import doctest
 import io
 
 import pytest
 
-from openhcs.cli import events_file, text
+from openhcs.cli import text
 from openhcs.core.wells import row_name
-
-
-@pytest.mark.parametrize("module", [text, events_file])
-def test_the_examples_in_the_docstrings_hold(module) -> None:
-    outcome = doctest.testmod(module)
-    assert outcome.attempted
-    assert outcome.failed == 0
 
 
 @pytest.mark.parametrize(
