@@ -12,7 +12,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from openhcs.errors import Stopped
+from openhcs.errors import OutputBusy, Stopped
 from openhcs.run.derive import derived_documents
 from openhcs.run.events import Event, ignore
 from openhcs.run.ledger import Ledger
@@ -97,7 +97,7 @@ class _Run:
             if todo:
                 self._work(todo)
         if self.done or skipped:
-            self._derive(final=True)
+            self._close()
         result = self._result(skipped, todo)
         self._finished(result)
         if result.waiting and self.stop.is_set():
@@ -119,10 +119,13 @@ class _Run:
 
     def _work(self, todo: list[Task]) -> None:
         executor = choose(self.plan, len(todo))
-        for outcome in executor.run(self.job, todo, self.stop):
+        for outcome in executor.run(self.job, todo, self.stop, self._begun):
             self._ended(outcome)
             if self.done and time.perf_counter() - self.derived_at > DERIVE_EVERY_S:
                 self._derive(final=False)
+
+    def _begun(self, task: Task) -> None:
+        self.tell(Event(kind="well_started", well=task.well))
 
     def _ended(self, outcome: Outcome) -> None:
         well, ended = outcome.task.well, outcome.ended
@@ -153,12 +156,16 @@ class _Run:
     def _derive(self, *, final: bool) -> None:
         records = list(self.ledger.records().values())
         documents = derived_documents(self.job.index, self.plan.recipe, records, final=final)
-        if final:
-            with self.ledger.closing():
-                self.ledger.write_derived(documents)
-        else:
-            self.ledger.write_derived(documents)
+        self.ledger.write_derived(documents)
         self.derived_at = time.perf_counter()
+
+    def _close(self) -> None:
+        """Write the final documents; where others still run this plan, the last of them does."""
+        try:
+            with self.ledger.closing():
+                self._derive(final=True)
+        except OutputBusy:
+            self._derive(final=False)
 
     def _result(self, skipped: list[Task], todo: list[Task]) -> RunResult:
         ended = {*self.done, *(failure.well for failure in self.failed)}
@@ -176,7 +183,8 @@ class _Run:
 
     def _started(self, todo: list[Task], skipped: list[Task]) -> None:
         total = sum(task.bytes_in for task in todo)
-        self.tell(Event(kind="started", total_wells=len(todo) + len(skipped), total_bytes=total))
+        wells = tuple(task.well for task in self.plan.tasks)
+        self.tell(Event(kind="started", total_wells=len(wells), total_bytes=total, wells=wells))
         for warning in self.plan.warnings:
             self.tell(Event(kind="warning", message=warning))
         for task in skipped:

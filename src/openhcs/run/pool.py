@@ -1,7 +1,7 @@
 """Run tasks: one after the other, in threads, or in worker processes.
 
-Each executor takes the tasks in order and yields one `Outcome` per task as it ends. When ``stop``
-is set no further task starts; those that run are waited for.
+Each executor takes the tasks in order, calls ``begun`` as each starts and yields one `Outcome` per
+task as it ends. When ``stop`` is set no further task starts; those that run are waited for.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import multiprocessing
 import sys
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor
 from concurrent.futures import wait as wait_futures
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from openhcs.plan.model import Task
     from openhcs.run.task import Job, Report
 
+Begun = Callable[["Task"], None]
 KILLS_ALLOWED = 1
 """A task whose worker died is tried once more; after a second death it is set aside."""
 POLL_S = 0.2
@@ -47,7 +49,7 @@ class Outcome:
 class Executor(Protocol):
     """Runs tasks of one job."""
 
-    def run(self, job: Job, tasks: Sequence[Task], stop: threading.Event) -> Iterator[Outcome]:
+    def run(self, job: Job, tasks: Sequence[Task], stop: threading.Event, begun: Begun) -> Iterator[Outcome]:
         """Yield each task's outcome as it ends."""
 
 
@@ -57,12 +59,13 @@ class Serial:
     def __init__(self, threads: int) -> None:
         self._threads = threads
 
-    def run(self, job: Job, tasks: Sequence[Task], stop: threading.Event) -> Iterator[Outcome]:
+    def run(self, job: Job, tasks: Sequence[Task], stop: threading.Event, begun: Begun) -> Iterator[Outcome]:
         """Yield each task's outcome as it ends."""
         configure(self._threads)
         for task in tasks:
             if stop.is_set():
                 return
+            begun(task)
             yield Outcome(task, attempt(job, task))
 
 
@@ -73,7 +76,7 @@ class Threads:
         self._workers = workers
         self._threads = threads
 
-    def run(self, job: Job, tasks: Sequence[Task], stop: threading.Event) -> Iterator[Outcome]:
+    def run(self, job: Job, tasks: Sequence[Task], stop: threading.Event, begun: Begun) -> Iterator[Outcome]:
         """Yield each task's outcome as it ends."""
         configure(self._threads)
         waiting = deque(tasks)
@@ -82,6 +85,7 @@ class Threads:
             while running or (waiting and not stop.is_set()):
                 while waiting and len(running) < self._workers and not stop.is_set():
                     task = waiting.popleft()
+                    begun(task)
                     running[pool.submit(attempt, job, task)] = task
                 for future in wait_futures(running, timeout=POLL_S, return_when=FIRST_COMPLETED).done:
                     yield Outcome(running.pop(future), future.result())
@@ -97,7 +101,7 @@ class Processes:
         self._workers = workers
         self._threads = threads
 
-    def run(self, job: Job, tasks: Sequence[Task], stop: threading.Event) -> Iterator[Outcome]:
+    def run(self, job: Job, tasks: Sequence[Task], stop: threading.Event, begun: Begun) -> Iterator[Outcome]:
         """Yield each task's outcome as it ends."""
         refuse_unguarded_script()
         crew = _Crew(_sendable(job), self._threads)
@@ -108,6 +112,7 @@ class Processes:
                 crew.hire()
             while crew.busy or (waiting and not stop.is_set()):
                 while waiting and not stop.is_set() and (free := crew.free()) is not None:
+                    begun(waiting[0])
                     free.give(waiting.popleft())
                 for task, ended in crew.listen():
                     if ended is not None:
