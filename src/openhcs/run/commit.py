@@ -9,6 +9,7 @@ finished, any other is undone.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import xxhash
 
-from openhcs.errors import FormatError, NotFound, OutputExists, from_oserror
+from openhcs.errors import FormatError, NotFound, OpenHCSError, OutputExists, from_oserror
 from openhcs.io.fsops import aside
 from openhcs.run.staging import OUT
 
@@ -113,7 +114,8 @@ def publish(places: Places, entry: Entry, record: Record, old: Record | None) ->
             _put_in_place(places, record, unit, old)
         _sync_parents(places, record["units"])
     except BaseException:
-        undo(places, entry, record, old)
+        with contextlib.suppress(OpenHCSError):  # what cannot be undone now is undone by `settle`
+            undo(places, entry, record, old)
         raise
     _finish(places, entry)
 
@@ -209,11 +211,8 @@ def _in_place(places: Places, record: Record, unit: str) -> bool:
 def _take_back(places: Places, record: Record, unit: str, old: Record | None) -> None:
     folder = places.staging / record["staging"] / OUT
     staged, target = folder / unit, places.output / unit
-    kept = aside(staged)
-    if os.path.lexists(kept):
-        if os.path.lexists(target):
-            places.ops.rename(target, staged)
-        places.ops.rename(kept, target)
+    if os.path.lexists(aside(staged)):
+        _end_exchange(places, unit, folder, old)
     elif not os.path.lexists(target) or _is_old(places, record, unit, old):
         return
     elif os.path.lexists(staged):
@@ -223,16 +222,29 @@ def _take_back(places: Places, record: Record, unit: str, old: Record | None) ->
         places.ops.rename(target, staged)
 
 
+def _end_exchange(places: Places, unit: str, folder: Path, old: Record | None) -> None:
+    """Bring the old unit back from an exchange in three renames that was cut off.
+
+    It is aside when a commit was cut off, and staged or in place already when that was an undo.
+    """
+    staged, target = folder / unit, places.output / unit
+    if matches(places.output, old, unit):
+        return
+    if os.path.lexists(target):
+        places.ops.rename(target, staged)
+    places.ops.rename(staged if matches(folder, old, unit) else aside(staged), target)
+
+
 def _is_old(places: Places, record: Record, unit: str, old: Record | None) -> bool:
     """Return whether what is in place is what was there before the intent."""
     folder = places.staging / record["staging"] / OUT
+    if matches(places.output, old, unit):
+        return True
     if not os.path.lexists(folder / unit):
         return False
     if old is None or unit not in old["units"] or matches(folder, record, unit):
         return True
-    if matches(places.output, record, unit):
-        return False
-    return matches(places.output, old, unit) or not matches(folder, old, unit)
+    return not matches(places.output, record, unit) and not matches(folder, old, unit)
 
 
 def _finish(places: Places, entry: Entry) -> None:

@@ -242,9 +242,12 @@ class Ledger:
         self.ops.sync_tree(staging.root)
         entry, old = self._write_intent(staging, full)
         full["generation"] = entry.generation
-        staging.settled = False
-        publish(self.places, entry, full, old)
-        staging.settled = True
+        intent = self.places.commits / entry.name
+        try:
+            publish(self.places, entry, full, old)
+        finally:
+            # The old well may lie in staging: it stays until the intent is settled.
+            staging.settled = not os.path.lexists(intent)
         with contextlib.suppress(OpenHCSError):
             drop_old(self.places, entry.as_kind("json"))
             with contextlib.suppress(NotFound):
@@ -286,10 +289,19 @@ class Ledger:
                     raise self._busy(f"commits {staging.task}") from None
                 time.sleep(_PAUSE_S)
                 continue
+            except BaseException:
+                self._withdraw(path, record["staging"])
+                raise
             # The other writer of this task may have finished between the look and the intent.
             if self.places.latest(staging.task) == latest:
                 return intent, read_entry(self.places, latest) if latest else None
             self.ops.unlink(path)
+
+    def _withdraw(self, path: Path, staging: str) -> None:
+        """Remove an intent of which nothing was done, if it is there and ours."""
+        with contextlib.suppress(OSError, ValueError, OpenHCSError):
+            if json.loads(path.read_bytes())["staging"] == staging:
+                self.ops.unlink(path)
 
     def recover(self, *, other_hosts: bool = False) -> None:
         """Finish or undo commits whose process is gone, and remove what such processes staged.
@@ -299,7 +311,12 @@ class Ledger:
         """
         for intent in self.places.entries("intent"):
             self._settle_if_orphan(intent, other_hosts=other_hosts)
-        named = {read_entry(self.places, one)["staging"] for one in self.places.entries("intent")}
+        for entry in {one.task: one for one in self.places.entries("json")}.values():
+            drop_old(self.places, entry)
+        named = set()
+        for intent in self.places.entries("intent"):
+            with contextlib.suppress(NotFound):
+                named.add(read_entry(self.places, intent)["staging"])
         for folder in sorted(self.places.staging.iterdir()) if self.places.staging.is_dir() else ():
             if folder.name not in named and self._is_orphan(folder, other_hosts=other_hosts):
                 self.ops.remove_tree(folder)

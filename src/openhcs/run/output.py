@@ -14,12 +14,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openhcs.core.checks import one_of
-from openhcs.errors import AlreadyExists, InvalidPath, NotFound, OpenHCSError, OutputExists, StorageError, from_oserror
+from openhcs.errors import (
+    AlreadyExists,
+    FormatError,
+    InvalidPath,
+    NotFound,
+    OpenHCSError,
+    OutputExists,
+    StorageError,
+    from_oserror,
+)
 from openhcs.io import locks
 from openhcs.run.commit import files_below, listed, read_entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from openhcs.io.fsops import FileOps
     from openhcs.run.commit import Places
@@ -28,6 +37,8 @@ CHOICES = ("auto", "error", "resume", "replace")
 LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", ".directory"})
 """Files that file browsers leave behind; they are neither ours nor anybody's work."""
 _DOCUMENTS = "documents.json"
+_UNITS = "units.json"
+"""Units that were being removed: their empty parents are ours too."""
 
 
 def ledger_folder(output: Path) -> Path:
@@ -95,20 +106,28 @@ def check_plan(output: Path, there: str, plan: str, exist: str, *, done: int) ->
     )
 
 
-def note_documents(folder: Path, paths: Iterable[str], ops: FileOps) -> None:
+def note_documents(folder: Path, paths: Collection[str], ops: FileOps) -> None:
     """List derived documents in the ledger before they are first written, so that they are known as ours."""
-    known = noted_documents(folder)
+    _note(folder, _DOCUMENTS, paths, ops)
+
+
+def _note(folder: Path, name: str, paths: Collection[str], ops: FileOps) -> None:
+    known = _noted(folder, name)
     if not known.issuperset(paths):
-        data = json.dumps(sorted(known | set(paths))).encode()
-        ops.replace(folder / _DOCUMENTS, data, via=folder / "tmp")
+        data = json.dumps(sorted(known.union(paths))).encode()
+        ops.replace(folder / name, data, via=folder / "tmp")
 
 
-def noted_documents(folder: Path) -> set[str]:
-    """Return the derived documents ever written to the output."""
+def _noted(folder: Path, name: str) -> set[str]:
+    path = folder / name
     try:
-        return set(json.loads((folder / _DOCUMENTS).read_bytes()))
+        return set(json.loads(path.read_bytes()))
     except FileNotFoundError:
         return set()
+    except OSError as error:
+        raise from_oserror(error, doing="read the ledger", path=path) from error
+    except ValueError as error:
+        raise FormatError(f"{path} is damaged: {error}", path=path) from error
 
 
 def wipe(places: Places, folder: Path) -> None:
@@ -123,7 +142,7 @@ def wipe(places: Places, folder: Path) -> None:
         a file lies there that openhcs did not write; nothing has been removed.
     """
     records = {entry: read_entry(places, entry) for entry in places.entries("json")}
-    documents = noted_documents(folder)
+    documents = _noted(folder, _DOCUMENTS)
     ours = documents.union(*(listed(record) for record in records.values()))
     strangers = [path for path in _files(places.output, folder) if path not in ours]
     if strangers:
@@ -132,6 +151,7 @@ def wipe(places: Places, folder: Path) -> None:
             "them away, or choose another output.",
             path=places.output,
         )
+    _note(folder, _UNITS, {unit for record in records.values() for unit in record["units"]}, places.ops)
     trash = places.tmp / f"replaced-{secrets.token_hex(4)}"
     for number, (entry, record) in enumerate(records.items()):
         intent = places.commits / entry.as_kind("intent").name
@@ -145,11 +165,12 @@ def wipe(places: Places, folder: Path) -> None:
     for path in documents:
         with contextlib.suppress(NotFound):
             places.ops.unlink(places.output / path)
-    _prune(places, folder, [*documents, *(unit for record in records.values() for unit in record["units"])])
+    _prune(places, folder, documents | _noted(folder, _UNITS))
     for failure in listing(folder / "failures"):
         places.ops.unlink(failure)
-    with contextlib.suppress(NotFound):
-        places.ops.unlink(folder / _DOCUMENTS)
+    for name in (_DOCUMENTS, _UNITS):
+        with contextlib.suppress(NotFound):
+            places.ops.unlink(folder / name)
     if trash.exists():
         places.ops.remove_tree(trash)
 
