@@ -28,7 +28,7 @@ check: $(VENV)/.test
 	@$(BIN)/mypy
 
 bench: $(VENV)/.test
-	@$(BIN)/python -m bench $(ARGS)
+	@$(BIN)/python bench/compare.py $(ARGS)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "openhcs needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12 …")'
