@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import platform
-import secrets
 import socket
 import time
 from importlib import metadata
@@ -19,11 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openhcs.core.checks import plain_name
-from openhcs.errors import AlreadyExists, FormatError, NotFound, OpenHCSError, OutputBusy, OutputExists, from_oserror
+from openhcs.errors import AlreadyExists, FormatError, NotFound, OpenHCSError, OutputExists, from_oserror
 from openhcs.io import locks
 from openhcs.io.fsops import FileOps
 from openhcs.run import output as outputs
 from openhcs.run.commit import Entry, Places, digest_of, drop_old, publish, read_entry, settle
+from openhcs.run.holding import Holding
 from openhcs.run.staging import OWNER, Staging, checked, open_staging
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class Ledger:
             tmp=self.folder / "tmp",
             ops=self.ops,
         )
+        self._holding = Holding(output=self.output, folder=self.folder, ops=self.ops)
 
     def prepare(
         self, plan_json: str, plan_id: str, *, exist: str = "auto", inputs: str | Path | None = None
@@ -113,13 +114,13 @@ class Ledger:
     def _lock_to_prepare(self, plan_id: str, exist: str) -> Lock | None:
         """Return the lock, held alone, or None if others already run this very plan."""
         until = time.monotonic() + PREPARE_WAIT_S
-        while (lock := locks.take(self._lock_file, self.ops, exclusive=True)) is None:
-            if exist in {"auto", "resume"} and (shared := locks.take(self._lock_file, self.ops, exclusive=False)):
+        while (lock := self._holding.try_alone()) is None:
+            if exist in {"auto", "resume"} and (shared := self._holding.try_shared()):
                 shared.release()
                 if self._plan_id_or_none() == plan_id:
                     return None
-            if self._holders() or time.monotonic() >= until:
-                raise self._busy()
+            if self._holding.holders() or time.monotonic() >= until:
+                raise self._holding.busy()
             time.sleep(_PAUSE_S)
         return lock
 
@@ -134,7 +135,7 @@ class Ledger:
             if exist != "replace":
                 return tuple(self._head()["weaker"])
             if self.places.entries("intent") or outputs.listing(self.places.staging):
-                raise self._busy()
+                raise self._holding.busy()
             outputs.wipe(self.places, self.folder)
         weaker = outputs.probe(self.places.tmp, self.ops)
         self.ops.replace(self.folder / "plan.json", plan_json.encode())
@@ -177,15 +178,10 @@ class Ledger:
             another process prepares or closes it.
         """
         plan = self.plan_id()
-        with self._shared(wait_s=PREPARE_WAIT_S):
+        with self._holding.shared(wait_s=PREPARE_WAIT_S):
             self._same_plan(plan)
-            name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-            path = self.folder / "holders" / name
-            with locks.claim(path, self.ops, doing="running"):
-                try:
-                    yield
-                finally:
-                    self._leave(path)
+            with self._holding.signed():
+                yield
 
     @contextlib.contextmanager
     def closing(self) -> Iterator[None]:
@@ -197,10 +193,7 @@ class Ledger:
             others still run tasks; the last of them closes.
         """
         self.plan_id()
-        lock = locks.take(self._lock_file, self.ops, exclusive=True, wait_s=CLOSE_WAIT_S)
-        if lock is None:
-            raise self._busy()
-        with lock:
+        with self._holding.alone(wait_s=CLOSE_WAIT_S):
             self.recover()
             self._sweep()
             yield
@@ -209,8 +202,8 @@ class Ledger:
     def stage(self, task: str) -> Iterator[Staging]:
         """Give a task a folder to write to; what is not committed at the end is removed."""
         plain_name(task, "task")
-        with self._shared(wait_s=PREPARE_WAIT_S):
-            self.plan_id()
+        self.plan_id()
+        with self._holding.shared(wait_s=PREPARE_WAIT_S):
             staging = open_staging(task, staging=self.places.staging, made_in=self.places.tmp, ops=self.ops)
             try:
                 yield staging
@@ -286,7 +279,7 @@ class Ledger:
                 self.ops.create(path, data, via=self.places.tmp)
             except AlreadyExists:
                 if not self._settle_if_orphan(intent) and time.monotonic() >= until:
-                    raise self._busy(f"commits {staging.task}") from None
+                    raise self._holding.busy(f"commits {staging.task}") from None
                 time.sleep(_PAUSE_S)
                 continue
             except BaseException:
@@ -348,7 +341,7 @@ class Ledger:
         tuple of str
             the paths that were written.
         """
-        with self._documents():
+        with self._holding.documents():
             changed = [path for path, data in documents.items() if not self._holds(checked(path), data)]
             outputs.note_documents(self.folder, changed, self.ops)
             for path in changed:
@@ -373,40 +366,6 @@ class Ledger:
             one["path"] for one in objects if digest_of(self.output / one["path"], one["bytes"]) != one["digest"]
         )
 
-    @property
-    def _lock_file(self) -> Path:
-        return self.folder / "lock"
-
-    @contextlib.contextmanager
-    def _shared(self, *, wait_s: float) -> Iterator[None]:
-        self._head()
-        lock = locks.take(self._lock_file, self.ops, exclusive=False, wait_s=wait_s)
-        if lock is None:
-            raise self._busy()
-        with lock:
-            yield
-
-    @contextlib.contextmanager
-    def _documents(self) -> Iterator[None]:
-        lock = locks.take(self.folder / "documents.lock", self.ops, exclusive=True, wait_s=COMMIT_WAIT_S)
-        if lock is None:
-            raise self._busy("writes documents")
-        with lock:
-            yield
-
-    def _holders(self) -> list[dict[str, Any]]:
-        found = [locks.holder(path) for path in outputs.listing(self.folder / "holders")]
-        found += [locks.holder(path / OWNER) for path in outputs.listing(self.places.staging)]
-        return [one for one in found if one is not None]
-
-    def _busy(self, doing: str = "works") -> OutputBusy:
-        who = {f"process {one['pid']} on {one['host']}" for one in self._holders()}
-        named = ", ".join(sorted(who)) or "another process"
-        return OutputBusy(
-            f"{named} {doing} on {self.output} now. Wait until it has ended, stop it, or choose another output.",
-            path=self.output,
-        )
-
     def _same_plan(self, plan: str) -> None:
         there = self.plan_id()
         if there != plan:
@@ -415,17 +374,11 @@ class Ledger:
                 path=self.output,
             )
 
-    def _leave(self, path: Path) -> None:
-        with contextlib.suppress(OpenHCSError):
-            self.ops.unlink(path)
-
     def _sweep(self) -> None:
         """Remove unfinished files and the names of dead holders; only while held alone."""
         for path in outputs.listing(self.places.tmp):
             self.ops.remove_tree(path) if path.is_dir() and not path.is_symlink() else self.ops.unlink(path)
-        for path in outputs.listing(self.folder / "holders"):
-            if locks.holder(path) is None:
-                self.ops.unlink(path)
+        self._holding.forget_the_dead()
 
     def _plan_id_or_none(self) -> str | None:
         return self.plan_id() if (self.folder / "ledger.json").exists() else None

@@ -98,9 +98,10 @@ def check_plan(output: Path, there: str, plan: str, exist: str, *, done: int) ->
     if exist == "replace" or (exist in {"auto", "resume"} and there == plan):
         return
     same = "this very plan" if there == plan else f"another plan ({there}; this one is {plan})"
+    wells = "1 finished well" if done == 1 else f"{done} finished wells"
     go_on = ", go on with it (--exist resume)" if there == plan else ""
     raise OutputExists(
-        f"{output} holds {done} finished wells of {same}. Choose another output{go_on}, or remove them and start "
+        f"{output} holds {wells} of {same}. Choose another output{go_on}, or remove them and start "
         "anew (--exist replace).",
         path=output,
     )

@@ -132,7 +132,7 @@ def test_the_same_plan_goes_on_and_keeps_what_is_committed(tmp_path):
 def test_refusals_name_what_is_there_and_the_ways_out(tmp_path):
     put(prepared(tmp_path / "out"))
     before = tree(tmp_path)
-    with pytest.raises(OutputExists, match=r"1 finished wells of another plan \(p; this one is q\).*--exist replace"):
+    with pytest.raises(OutputExists, match=r"1 finished well of another plan \(p; this one is q\).*--exist replace"):
         prepared(tmp_path / "out", "q")
     with pytest.raises(OutputExists, match=r"this very plan.*--exist resume.*--exist replace"):
         prepared(tmp_path / "out", exist="error")
@@ -352,7 +352,8 @@ def test_preparing_that_stops_anywhere_can_be_done_again(tmp_path, number, kind)
         except OpenHCSError as error:
             failed = type(error)
         assert failed in (kind, None)
-        put(prepared(output, exist="auto" if failed is None else "error"))
+        there = (output / ".openhcs" / "ledger.json").exists()
+        put(prepared(output, exist="resume" if there else "error"))
         if len(ops.trace) < at:
             return
     raise AssertionError("never went through")
