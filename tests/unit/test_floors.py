@@ -111,9 +111,9 @@ def all_imports() -> list[Import]:
 def lazy_targets(file: Path) -> Iterator[tuple[int, str]]:
     """Yield the packages that a file's lazy tables ("openhcs.io.disk:DiskBackend") name."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if found := re.fullmatch(r"openhcs\.(\w+)[\w.]*:\w+", node.value):
-                yield node.lineno, found[1]
+        text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+        if found := re.fullmatch(r"openhcs\.(\w+)[\w.]*:\w+", text):
+            yield node.lineno, found[1]
 
 
 def test_every_package_stands_on_a_floor() -> None:

@@ -81,12 +81,13 @@ def plan_chunks(
     Raises
     ------
     InvalidValue
-        a chunk shape with more axes than the array.
+        a custom shape with more axes than the array, or of more bytes than an object may hold.
     """
     shape = tuple(int(size) for size in shape)
     if config.chunk_strategy is ZarrChunkStrategy.CUSTOM and config.chunk_shape is not None:
         chunks = fit_axes(config.chunk_shape, len(shape), "chunk_shape")
         shards = fit_axes(config.shard_shape, len(shape), "shard_shape") if config.shard_shape else None
+        _check_object(shards or chunks, itemsize)
         return chunks, shards
     plane = tuple(shape[-2:])
     lead = (1,) * (len(shape) - len(plane))
@@ -96,6 +97,12 @@ def plan_chunks(
         return (*lead, *(max(1, size) for size in sides)), None
     limit = OBJECT_LIMIT if config.chunk_strategy is ZarrChunkStrategy.SINGLE else OBJECT_LIMIT // 4
     return (*lead, *inner), _shards(shape, inner, itemsize, limit)
+
+
+def _check_object(shape: tuple[int, ...], itemsize: int) -> None:
+    size = math.prod(shape) * itemsize
+    if size > OBJECT_LIMIT:
+        raise InvalidValue(f"a stored object of shape {shape} holds {size} bytes, at most {OBJECT_LIMIT} are allowed")
 
 
 def _shards(shape: tuple[int, ...], inner: tuple[int, ...], itemsize: int, limit: int) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from enum import Enum
 from pathlib import PurePath
 from typing import Any, TypeVar
 
-from openhcs.errors import InvalidValue, UnknownName, suggest
+from openhcs.errors import InvalidType, InvalidValue, UnknownName, suggest
 
 T = TypeVar("T")
 
@@ -58,11 +58,15 @@ def loads(cls: type[T], text: str) -> T:
 
     Raises
     ------
+    InvalidType
+        ``text`` is no text.
     InvalidValue
         the text is not TOML, or a value is not allowed.
     UnknownName
         a key that ``cls`` does not have.
     """
+    if not isinstance(text, str):
+        raise InvalidType(f"TOML is taken as text, not as {type(text).__name__}; read the file as text first")
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

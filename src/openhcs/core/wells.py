@@ -111,7 +111,7 @@ def select_wells(
 
 
 def _matching(wells: Sequence[str], part: str) -> set[str]:
-    if part.isdigit():
+    if part.isascii() and part.isdigit():
         return set(wells[: int(part)])
     kind, colon, rest = part.partition(":")
     if colon and kind.lower() in {"row", "rows"}:

@@ -50,6 +50,13 @@ def test_custom_shapes_are_taken_as_given_with_ones_in_front() -> None:
     assert plan_chunks((2, 3, 1000, 1000), 2, config) == ((1, 1, 256, 256), (1, 1, 512, 512))
 
 
+def test_a_custom_object_over_the_limit_is_refused_with_the_numbers() -> None:
+    config = ZarrConfig(chunk_strategy=ZarrChunkStrategy.CUSTOM, chunk_shape=(16384, 16384))
+    assert plan_chunks((16384, 16384), 1, config)[0] == (16384, 16384)
+    with pytest.raises(InvalidValue, match="holds 536870912 bytes, at most 268435456"):
+        plan_chunks((16384, 16384), 2, config)
+
+
 def test_a_shape_with_more_axes_than_the_array_is_refused() -> None:
     with pytest.raises(InvalidValue, match="has 3 axes, the array has 2"):
         fit_axes((1, 2, 3), 2, "chunk_shape")

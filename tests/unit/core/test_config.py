@@ -186,3 +186,8 @@ def test_toml_text_is_made_to_be_read() -> None:
 def test_wrong_toml_is_refused_with_the_place(text: str, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         GlobalPipelineConfig.from_toml(text)
+
+
+def test_toml_as_bytes_is_refused() -> None:
+    with pytest.raises(InvalidType, match="taken as text, not as bytes"):
+        GlobalPipelineConfig.from_toml(b"num_workers = 2")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 from functools import partial
 from typing import Any
 
@@ -197,3 +198,8 @@ def test_a_class_with_a_call_is_a_function() -> None:
 
     assert FunctionStep(Scale()).name == "Scale"
     assert parse_pattern(Scale())[None][0](2) == 14
+
+
+def test_a_step_goes_to_another_process_and_back() -> None:
+    step = FunctionStep({"1": (np.clip, {"a_min": 0, "a_max": 9})}, group_by="channel", out="same", out_dtype="uint8")
+    assert pickle.loads(pickle.dumps(step)) == step

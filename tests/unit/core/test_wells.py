@@ -80,7 +80,7 @@ def test_wells_of_a_plate_that_writes_single_digits_are_found() -> None:
     assert select_wells(["A1", "A2"], "A02") == ("A2",)
 
 
-@pytest.mark.parametrize("spec", ["", "A01,", "row:", "row:1", "col:A", "col:1-", "A01:", "A01;B02", "0"])
+@pytest.mark.parametrize("spec", ["", "A01,", "row:", "row:1", "col:A", "col:1-", "A01:", "A01;B02", "0", "²", "col:²"])
 def test_what_is_no_filter_is_refused(spec: str) -> None:
     with pytest.raises((InvalidValue, UnknownName)):
         select_wells(PLATE, spec)
