@@ -86,6 +86,7 @@ class _Run:
         self.bytes_out = 0
         self.done: list[str] = []
         self.failed: list[Failure] = []
+        self.gave_up = False
 
     def execute(self, exist: str) -> RunResult:
         self.ledger.prepare(self.plan.to_json(), self.plan.id, exist=exist, inputs=self.plan.index.root)
@@ -100,7 +101,7 @@ class _Run:
             self._close()
         result = self._result(skipped, todo)
         self._finished(result)
-        if result.waiting and self.stop.is_set():
+        if result.waiting and self.stop.is_set() and not self.gave_up:
             raise Stopped(
                 f"stopped: {len(result.done)} wells done, {len(result.waiting)} to do in {result.output}. What is "
                 "committed stays; run the same command again to go on."
@@ -149,6 +150,7 @@ class _Run:
         self.ledger.fail(well, {"step": failure.step, "message": failure.message, "traceback": failure.traceback})
         self.tell(Event(kind="well_failed", well=well, message=failure.message))
         if self.plan.recipe.config.on_error == "stop" or fatal(error):
+            self.gave_up = True
             self.stop.set()
         if fatal(error):
             raise error
