@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,8 +12,8 @@ from openhcs.ngff.windows import FRACTION_BITS_DROPPED, pack
 if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
-SAMPLES = 2**15
-"""Pixels counted per plane at least, where it has as many: every row, or whole rows evenly spaced."""
+SAMPLES = 2**16
+"""Pixels counted per plane at most: all, or those of an even grid."""
 _ZERO = 2**15
 """Place of code 0 among the counts; no code is further from 0."""
 
@@ -23,15 +24,15 @@ def histogram(array: Array) -> dict[str, Any]:
     Parameters
     ----------
     array
-        (…, y, x) of bool, integers or floats. Of planes with more than 65 536 pixels every so many
-        rows are counted, about 32 768 pixels each. NaN and infinity are left out; of complex numbers
+        (…, y, x) of bool, integers or floats. Of planes with more than 65 536 pixels those of an even
+        grid are counted, 16 384 to 65 536 of them. NaN and infinity are left out; of complex numbers
         the absolute value counts.
     """
     counts = np.zeros(2 * _ZERO, np.int64)
     for place in np.ndindex(*array.shape[:-2]):
         plane = array[place]
-        step = max(1, plane.size // SAMPLES)
-        counts += np.bincount(_codes(plane[step // 2 :: step]), minlength=2 * _ZERO)
+        step = max(1, math.ceil(math.sqrt(plane.size / SAMPLES)))
+        counts += np.bincount(_codes(plane[step // 2 :: step, step // 2 :: step]), minlength=2 * _ZERO)
     found = np.flatnonzero(counts)
     return pack(dict(zip((found - _ZERO).tolist(), counts[found].tolist(), strict=True)))
 
