@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import openhcs
 
 HEAVY = {
     *("tensorstore", "tifffile", "imagecodecs", "numcodecs", "zarr", "torch", "rich", "numpy", "scipy", "skimage"),
@@ -15,8 +19,8 @@ HEAVY = {
 
 def loaded_after(statement: str) -> set[str]:
     script = f"{statement}\nimport sys\nprint(*sorted({{name.split('.')[0] for name in sys.modules}}))"
-    command = [sys.executable, "-I", "-X", "importtime", "-c", script]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    here = {**os.environ, "PYTHONPATH": str(Path(openhcs.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=here)
     return set(done.stdout.split())
 
 
