@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 SAMPLES = 2**16
 """Pixels counted per plane at most: all, or those of an even grid."""
-_ZERO = 2**15
-"""Place of code 0 among the counts; no code is further from 0."""
+_CODES = 2 ** (31 - FRACTION_BITS_DROPPED)
+_MAGNITUDE = np.int32(2**31 - 1)
+"""Every bit of a 32-bit float but its sign."""
 
 
 def histogram(array: Array) -> dict[str, Any]:
@@ -28,25 +29,28 @@ def histogram(array: Array) -> dict[str, Any]:
         grid are counted, 16 384 to 65 536 of them. NaN and infinity are left out; of complex numbers
         the absolute value counts.
     """
-    counts = np.zeros(2 * _ZERO, np.int64)
+    above, below = np.zeros(_CODES, np.int64), np.zeros(_CODES, np.int64)
     for place in np.ndindex(*array.shape[:-2]):
         plane = array[place]
         step = max(1, math.ceil(math.sqrt(plane.size / SAMPLES)))
-        counts += np.bincount(_codes(plane[step // 2 :: step, step // 2 :: step]), minlength=2 * _ZERO)
-    found = np.flatnonzero(counts)
-    return pack(dict(zip((found - _ZERO).tolist(), counts[found].tolist(), strict=True)))
+        _count(plane[step // 2 :: step, step // 2 :: step], above, below)
+    counts = {code: int(above[code]) for code in np.flatnonzero(above).tolist()}
+    return pack(counts | {-1 - code: int(below[code]) for code in np.flatnonzero(below).tolist()})
 
 
-def _codes(sample: Array) -> Array:
-    """Return each value's place among the counts, (n,)."""
+def _count(sample: Array, above: Array, below: Array) -> None:
+    """Add the values of ``sample`` to the counts of those from 0 up and of those below 0."""
     with np.errstate(over="ignore", invalid="ignore"):
-        values = (np.abs(sample) if sample.dtype.kind == "c" else sample).astype(np.float32, copy=True).ravel()
+        values = (np.abs(sample) if sample.dtype.kind == "c" else sample).astype(np.float32).ravel()
     if sample.dtype.kind in "fc":
         values = values[np.isfinite(values)]
-    bits = values.view(np.uint32)
-    codes = (bits & np.uint32(2**31 - 1)) >> np.uint32(FRACTION_BITS_DROPPED)
-    places = codes.astype(np.intp)
-    negative = values < 0
-    if negative.any():
-        places[negative] = -1 - places[negative]
-    return places + _ZERO
+    codes = (values.view(np.int32) & _MAGNITUDE) >> FRACTION_BITS_DROPPED
+    if sample.dtype.kind in "if" and (negative := values < 0).any():
+        _add(below, codes[negative])
+        codes = codes[~negative]
+    _add(above, codes)
+
+
+def _add(counts: Array, codes: Array) -> None:
+    found = np.bincount(codes)
+    counts[: len(found)] += found
