@@ -30,15 +30,16 @@ from openhcs.run.ledger import Ledger
 from openhcs.testing.fileops import FailingOps, TracingOps
 
 UNIT = "images.zarr/A/01"
+STORES = ("images.zarr", "steps/1_blur.zarr")
 
 
-def put(ledger, well="A01", content=b"new", plan="p"):
-    unit = f"images.zarr/{well[0]}/{well[1:]}"
+def put(ledger, well="A01", content=b"new", plan="p", stores=("images.zarr",)):
     with ledger.stage(well) as staging:
-        staging.ops.make_dirs(staging.root / unit / "0")
-        staging.ops.write_new(staging.root / unit / "0" / "c", content * 1000)
-        staging.write_document(f"{unit}/zarr.json", content)
-        staging.published.append(unit)
+        for unit in (f"{store}/{well[0]}/{well[1:]}" for store in stores):
+            staging.ops.make_dirs(staging.root / unit / "0")
+            staging.ops.write_new(staging.root / unit / "0" / "c", content * 1000)
+            staging.write_document(f"{unit}/zarr.json", content)
+            staging.published.append(unit)
         return ledger.commit(staging, {"plan": plan})
 
 
@@ -280,11 +281,11 @@ def run_to_failure(tmp_path, make, *, old):
         output = tmp_path / f"out{at}"
         ledger = prepared(output)
         if old:
-            put(ledger, content=b"old")
+            put(ledger, content=b"old", stores=STORES)
         ops = make(at)
         raised = None
         try:
-            put(Ledger(output, ops), content=b"new")
+            put(Ledger(output, ops), content=b"new", stores=STORES)
         except OpenHCSError as error:
             raised = error
         with ledger.closing():
@@ -296,7 +297,7 @@ def run_to_failure(tmp_path, make, *, old):
         assert record is None or ledger.verify("A01") == (), at
         assert raised is not None or there == b"new", at
         assert os.listdir(ledger.places.staging) == os.listdir(ledger.places.tmp) == [], at
-        assert put(ledger, content=b"new")["generation"] >= 1
+        put(ledger, content=b"new", stores=STORES)
         if raised is not None:
             yield raised
         if len(ops.trace) < at:
@@ -312,6 +313,50 @@ def test_an_error_at_any_operation_of_a_commit_leaves_the_well_whole(tmp_path, m
     errors = list(run_to_failure(tmp_path, FailingOps, old=old))
     assert len(errors) > 20
     assert {error.errno for error in errors} == {errno.EIO}
+
+
+class FullOps(FailingOps):
+    """From some operation on only removing works, as on a full disk."""
+
+    def step(self, operation, path):
+        if operation in {"unlink", "rmdir"}:
+            self.trace.append((operation, str(path)))
+        else:
+            super().step(operation, path)
+
+
+def test_a_disk_on_which_only_removing_works_leaves_the_old_well_whole(tmp_path):
+    errors = list(run_to_failure(tmp_path, lambda at: FullOps(at, errno.ENOSPC, forever=True), old=True))
+    assert {type(error) for error in errors} == {StorageFull}
+
+
+def test_an_intent_whose_staging_is_gone_does_not_touch_the_old_well(tmp_path):
+    ledger = prepared(tmp_path / "out")
+    record = put(ledger, content=b"old")
+    intent = record | {"generation": 2, "staging": "A01-gone", "objects": [record["objects"][0] | {"digest": "0" * 16}]}
+    (ledger.places.commits / "A01.2.intent").write_text(json.dumps(intent))
+    ledger.recover()
+    assert ledger.records() == {"A01": record}
+    assert ledger.verify("A01") == ()
+    assert os.listdir(ledger.places.commits) == ["A01.1.json"]
+
+
+def test_a_writer_overtaken_between_its_look_and_its_intent_takes_the_next_generation(tmp_path):
+    ledger = prepared(tmp_path / "out")
+
+    class OvertakenOps(FileOps):
+        overtaken = False
+
+        def create(self, path, data, *, via=None):
+            if not self.overtaken and str(path).endswith(".intent"):
+                self.overtaken = True
+                put(ledger, content=b"first")
+            return super().create(path, data, via=via)
+
+    record = put(Ledger(tmp_path / "out", OvertakenOps(durable=False)), content=b"later")
+    assert record["generation"] == 2
+    assert ledger.records() == {"A01": record}
+    assert ledger.verify("A01") == ()
 
 
 @pytest.mark.parametrize(("number", "kind"), [(errno.ENOSPC, StorageFull), (errno.EROFS, AccessDenied)])
