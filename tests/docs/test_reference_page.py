@@ -13,10 +13,10 @@ import pytest
 import zarr
 
 import openhcs
-from docs.pages import rst_blocks
 from openhcs import Backend, FileManager, MaterializationBackend, VFSConfig, ZarrConfig
 from openhcs.core import config as configuration
 from openhcs.core.config import GlobalPipelineConfig
+from pages import rst_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
