@@ -149,7 +149,7 @@ def _blosc_compress(spec: ArraySpec) -> Compress:
     name, shuffle = _blosc(spec)
     size = checked_dtype(spec.dtype).itemsize
     settings = {"level": spec.level, "compressor": name, "shuffle": shuffle, "typesize": size, "numthreads": 1}
-    return lambda chunk: encode(chunk.reshape(-1).view(np.uint8), **settings)
+    return lambda chunk: encode(chunk, **settings)
 
 
 def checksum(data: Bytes) -> bytes:
