@@ -277,6 +277,37 @@ def test_documents_of_the_same_records_are_the_same_bytes() -> None:
     assert first == derived_documents(plate_index(), recipe(ZarrConfig()), [a_record()])
 
 
+def test_an_output_can_be_closed_from_facts_kept_as_json() -> None:
+    from openhcs.errors import FormatError
+    from openhcs.run.derive import OutputFacts, documents, output_facts
+
+    how = recipe(ZarrConfig(ngff_version="0.4"))
+    facts = output_facts(plate_index(), how, vendor_files={"plate.HTD": "ff"})
+    kept = OutputFacts.from_json(json.loads(json.dumps(facts.to_json())))
+    assert kept == facts
+    assert documents(kept, [a_record()]) == documents(facts, [a_record()])
+    with pytest.raises(FormatError, match="facts"):
+        OutputFacts.from_json({"plate": 3})
+
+
+def test_images_are_listed_by_site_however_they_were_finished() -> None:
+    record = a_record()
+    first = record["images"][0]
+    record["images"] = [first | {"site": 7, "path": "images.zarr/A/01/1"}, first]
+    made = derived_documents(plate_index(), recipe(ZarrConfig()), [record])
+    told = json.loads(made["images.zarr/A/01/zarr.json"])["attributes"]["ome"]["well"]
+    assert [image["path"] for image in told["images"]] == ["0", "1"]
+
+
+def test_gaps_and_original_numbers_are_told_in_the_image() -> None:
+    record = a_record()
+    record["images"][0] |= {"gaps": [{"t": 1, "c": 2, "z": 3, "state": "missing"}]}
+    made = derived_documents(plate_index(), recipe(ZarrConfig()), [record])
+    own = json.loads(made["images.zarr/A/01/0/zarr.json"])["attributes"]["openhcs"]
+    assert own["gaps"] == [{"t": 1, "c": 2, "z": 3, "state": "missing"}]
+    assert (own["well"], own["site"], own["channels"], own["z"], own["t"]) == ("A01", 3, [1, 2], [1, 2, 3], [1])
+
+
 def test_tiff_outputs_get_a_plate_document_that_reads_back() -> None:
     from openhcs.ngff.facts import PlateFacts
 

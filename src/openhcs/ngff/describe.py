@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from openhcs.ngff.facts import Axes, PlateFacts
+    from openhcs.ngff.windows import Window
 
     Row = Mapping[str, Any]
     """One site image as a commit record tells of it."""
@@ -55,6 +56,20 @@ class TargetFacts:
     plane_shape: tuple[int, int]
     levels: int
     same_pixels: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the facts as a JSON object."""
+        return asdict(self) | {
+            "axes": {str(number): [list(labels) for labels in axes] for number, axes in self.axes.items()},
+            "plane_shape": list(self.plane_shape),
+        }
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> TargetFacts:
+        """Return the facts that `to_json` wrote; raises what reading a wrong JSON object raises."""
+        axes = {int(number): tuple(tuple(map(int, one)) for one in axes) for number, axes in told["axes"].items()}
+        y, x = told["plane_shape"]
+        return cls(**{**told, "axes": axes, "plane_shape": (int(y), int(x))})
 
 
 def plate_model(facts: PlateFacts, target: TargetFacts, rows: Sequence[Row]) -> PlateModel:
@@ -108,10 +123,8 @@ def _leaf(row: Row) -> str:
     return str(row["path"]).rpartition("/")[2]
 
 
-def image_model(
-    facts: PlateFacts, target: TargetFacts, row: Row, histograms: Mapping[str, Mapping[str, Any]]
-) -> ImageModel:
-    """Return a site image; display windows come from ``histograms``, by channel number as text."""
+def image_model(facts: PlateFacts, target: TargetFacts, row: Row, windows: Mapping[str, Window]) -> ImageModel:
+    """Return a site image; ``windows`` are by channel number as text, else the whole range is shown."""
     acquisition = int(row["acquisition"])
     _, ts, channels, zs = target.axes[acquisition]
     pixel = facts.pixel_size_um if target.same_pixels else None
@@ -121,7 +134,7 @@ def image_model(
         ChannelView(
             label=facts.channel(number).name,
             color=channel_color(facts.channel(number), place),
-            window=window(histograms.get(str(number)), target.dtype),
+            window=windows.get(str(number)) or window(None, target.dtype),
             active=True,
             extra={"coefficient": 1, "family": "linear", "inverted": False},
         )

@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from openhcs.core.wells import well_key
+from openhcs.errors import FormatError
 from openhcs.ngff import render
 from openhcs.ngff.describe import TargetFacts, image_model, plate_model, well_model
 from openhcs.ngff.facts import PlateFacts
-from openhcs.ngff.windows import merge
+from openhcs.ngff.windows import merge, window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from openhcs.core.plate import PlateIndex
+    from openhcs.ngff.windows import Window
     from openhcs.plan.model import Recipe
 
     Record = Mapping[str, Any]
@@ -38,6 +40,30 @@ class OutputFacts:
     ngff_version: str = "0.5"
     ome: bool = True
     plate_metadata: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the facts as a JSON object, for closing an output later."""
+        return {
+            "plate": self.plate.to_json(),
+            "targets": [target.to_json() for target in self.targets],
+            "ngff_version": self.ngff_version,
+            "ome": self.ome,
+            "plate_metadata": self.plate_metadata,
+        }
+
+    @classmethod
+    def from_json(cls, told: Any) -> OutputFacts:
+        """Return the facts that `to_json` wrote; `FormatError` if they are none."""
+        try:
+            return cls(
+                plate=PlateFacts.from_json(told["plate"]),
+                targets=tuple(TargetFacts.from_json(target) for target in told["targets"]),
+                ngff_version=str(told["ngff_version"]),
+                ome=bool(told["ome"]),
+                plate_metadata=bool(told["plate_metadata"]),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise FormatError(f"the facts of an output are not as openhcs writes them: {error!r}") from None
 
 
 def output_facts(index: PlateIndex, recipe: Recipe, *, vendor_files: Mapping[str, str] | None = None) -> OutputFacts:
@@ -88,7 +114,7 @@ def well_documents(index: PlateIndex, recipe: Recipe, record: Record) -> dict[st
     for number, target in enumerate(facts.targets):
         if target.backend != "disk":
             rows = _images([record], number)
-            made |= _wells(facts, target, rows, _histograms([record], number))
+            made |= _wells(facts, target, rows, _windows(target, [record], number))
     return made
 
 
@@ -105,21 +131,27 @@ def documents(facts: OutputFacts, records: Iterable[Record], *, final: bool = Tr
             continue
         made |= _root_and_rows(facts, target, rows)
         if final:
-            made |= _wells(facts, target, rows, _histograms(found, number))
+            made |= _wells(facts, target, rows, _windows(target, found, number))
     return made
 
 
 def _images(records: Iterable[Record], target: int) -> list[Mapping[str, Any]]:
-    return [row for record in records for row in record["images"] if row["target"] == target]
+    """Return the images of a target, those of a record by acquisition and site."""
+    return [
+        row
+        for record in records
+        for row in sorted(record["images"], key=lambda row: (row["acquisition"], row["site"]))
+        if row["target"] == target
+    ]
 
 
-def _histograms(records: list[Record], target: int) -> dict[str, dict[str, Any]]:
-    """Return the histogram of each channel over all records."""
+def _windows(target: TargetFacts, records: list[Record], number: int) -> dict[str, Window]:
+    """Return the display window of each channel from its pixels in all records."""
     by_channel: dict[str, list[Mapping[str, Any]]] = {}
     for record in records:
-        for channel, histogram in record["histograms"][target].items():
+        for channel, histogram in record["histograms"][number].items():
             by_channel.setdefault(channel, []).append(histogram)
-    return {channel: merge(found) for channel, found in by_channel.items()}
+    return {channel: window(merge(found), target.dtype) for channel, found in by_channel.items()}
 
 
 def _plate_json(facts: OutputFacts, target: TargetFacts, rows: list[Mapping[str, Any]]) -> Documents:
@@ -144,13 +176,13 @@ def _root_and_rows(facts: OutputFacts, target: TargetFacts, rows: list[Mapping[s
 
 
 def _wells(
-    facts: OutputFacts, target: TargetFacts, rows: list[Mapping[str, Any]], histograms: Mapping[str, dict[str, Any]]
+    facts: OutputFacts, target: TargetFacts, rows: list[Mapping[str, Any]], windows: Mapping[str, Window]
 ) -> Documents:
     made: Documents = {}
     by_well: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         by_well.setdefault(str(row["path"]).rpartition("/")[0], []).append(row)
-        image = image_model(facts.plate, target, row, histograms)
+        image = image_model(facts.plate, target, row, windows)
         own = image.own
         told = render.image_document(image, facts.ngff_version) if facts.ome else _plain(facts, own)
         made |= _group(facts, str(row["path"]), told)
@@ -177,7 +209,7 @@ def _group(facts: OutputFacts, path: str, attributes: dict[str, Any]) -> Documen
 
 def encode(told: Mapping[str, Any]) -> bytes:
     """Return a document's bytes: the same for the same content."""
-    return json.dumps(told, ensure_ascii=False, allow_nan=False, indent=1).encode()
+    return json.dumps(told, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 def _join(*parts: str) -> str:
