@@ -7,6 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is slow, not wrong: time says nothing about a property.
+settings.register_profile("openhcs", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("openhcs")
 
 DEFAULT_DATA = Path(__file__).parents[2] / "shared" / "data"
 
