@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # A busy machine is slow, not wrong: time says nothing about a property.
 settings.register_profile("openhcs", deadline=None, suppress_health_check=[HealthCheck.too_slow])
