@@ -243,6 +243,17 @@ def test_an_image_with_other_pixels_says_that_its_pixel_size_is_unknown() -> Non
     assert told["ome"]["multiscales"][0]["datasets"][0]["coordinateTransformations"][0]["scale"][-1] == 1.0
 
 
+def test_an_axis_of_one_pixel_is_not_scaled_further() -> None:
+    how = recipe(ZarrConfig(), plane_shape=(1100, 2))
+    row = {"target": 0, "path": "images.zarr/A/01/0", "well": "A01", "acquisition": 0, "site": 3, "gaps": []}
+    made = well_documents(
+        plate_index(), how, {"task": "A01", "images": [row | {"shape": [2, 3, 1100, 2]}], "histograms": [{}]}
+    )
+    datasets = json.loads(made["images.zarr/A/01/0/zarr.json"])["attributes"]["ome"]["multiscales"][0]["datasets"]
+    scales = [level["coordinateTransformations"][0]["scale"][-2:] for level in datasets]
+    assert scales == [[1.0, 1.0], [2.0, 2.0], [4.0, 2.0], [8.0, 2.0]]
+
+
 def test_before_the_first_commit_there_is_no_document() -> None:
     assert derived_documents(plate_index(), recipe(ZarrConfig()), []) == {}
 

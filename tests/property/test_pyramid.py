@@ -63,6 +63,11 @@ def test_extreme_values_do_not_overflow(dtype: str) -> None:
     assert (downsample(image) == top).all()
 
 
+@pytest.mark.parametrize("value", [16382, 16383, 16384, 65535])
+def test_sums_at_the_edge_of_16_bits_are_right(value: int) -> None:
+    assert (downsample(np.full((2, 4), value, "uint16")) == value).all()
+
+
 @pytest.mark.parametrize("view", ["transposed", "flipped", "every other", "odd stride"])
 def test_any_view_gives_what_its_copy_gives(view: str) -> None:
     base = np.random.default_rng(1).integers(0, 65536, (31, 37), "uint16")

@@ -89,7 +89,7 @@ def _blocks(plane: Array, out: Array) -> None:
 
 
 def _awkward(block: Array) -> bool:
-    """Whether neighbours in a row are not neighbours in memory, in native order."""
+    """Whether two neighbours in a row cannot be seen as one aligned number in native order."""
     return (
         block.strides[1] != block.itemsize or not block.dtype.isnative or block.strides[0] % (2 * block.itemsize) != 0
     )

@@ -65,6 +65,8 @@ def test_without_pixels_the_whole_range_is_shown() -> None:
 def test_negative_values_have_windows_too() -> None:
     shown = window(histogram(np.full((4, 4), -5, "int16")), "int16")
     assert (shown.start, shown.end) == (-5, -4)
+    shown = window(histogram(np.arange(-100, -4, dtype="int16").reshape(8, 12)), "int16")
+    assert (shown.start, shown.end) == (-100, -5)
 
 
 def test_not_a_number_and_infinity_are_left_out() -> None:
