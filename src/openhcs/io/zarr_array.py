@@ -169,6 +169,8 @@ class ZarrHandle:
             out = self._room(shape)
         else:
             check_pixels(out, shape, self.spec.dtype)
+            if not out.flags.writeable:
+                raise InvalidValue(f"out is read-only; {self.folder} cannot be read into it")
         if math.prod(shape):
             self._open().read_into(starts, out)
         return out

@@ -97,6 +97,7 @@ class PlateStore:
             self._wells[_well_name(well.path)] = well
         self._planes: dict[str, dict[PlaneName, PlacedPlane]] = {}
         self._handles: dict[Path, ZarrHandle] = {}
+        self._names: list[str] | None = None
 
     def find(self, name: PlaneName) -> PlacedPlane | None:
         """Return where a plane lies, None if the plate has none of that name."""
@@ -104,8 +105,9 @@ class PlateStore:
 
     def names(self) -> Iterator[str]:
         """Yield every plane that holds pixels, well by well."""
-        for well in self._wells:
-            yield from map(str, self._well(well))
+        if self._names is None:
+            self._names = [str(plane) for well in self._wells for plane in self._well(well)]
+        yield from self._names
 
     def open(self, place: PlacedPlane) -> PlaneHandle:
         """Return a handle on one plane (y, x)."""

@@ -34,7 +34,7 @@ class Reader:
         self._folder = folder
         spec = {
             "driver": "zarr3",
-            "kvstore": {"driver": "file", "path": f"{folder.resolve()}/"},
+            "kvstore": {"driver": "file", "path": f"{folder.resolve().as_posix()}/"},
             "metadata": document.metadata,
             "open": True,
             "assume_metadata": True,
@@ -46,17 +46,15 @@ class Reader:
             raise mapped(error, folder) from error
 
     def read_into(self, parts: tuple[int | slice, ...], out: Array) -> None:
-        """Decode a resolved region into ``out``, of the region's shape."""
+        """Decode a resolved region into ``out``, of the region's shape and writable."""
         import tensorstore as ts
 
-        ts_context.context()
+        # A forked child must be refused before it touches what its parent opened.
+        context = ts_context.context()
         view = self._store[parts] if parts else self._store
-        if view.rank:
-            view = view[ts.d[:].translate_to[0]]
-        native = out if out.dtype.isnative else None
         try:
-            if native is not None and out.flags.writeable and out.ndim:
-                ts.array(native, context=ts_context.context()).write(view).result()
+            if out.ndim and out.dtype.isnative:
+                ts.array(out, context=context).write(view[ts.d[:].translate_to[0]]).result()
             else:
                 out[...] = view.read().result()
         except ValueError as error:

@@ -14,11 +14,14 @@ from numcodecs import LZ4, Blosc, Delta, Zlib, Zstd
 from openhcs.constants.constants import ZarrChunkStrategy, ZarrCompressor
 from openhcs.core.config import ZarrConfig
 from openhcs.errors import (
+    AccessDenied,
     AlreadyExists,
     FormatError,
     InvalidType,
     InvalidValue,
     NotFound,
+    StorageError,
+    StorageFull,
 )
 from openhcs.io import ts_context
 from openhcs.io.codecs import DTYPES, notes
@@ -141,6 +144,47 @@ def test_a_part_is_what_numpy_gives_for_the_same_index(tmp_path, version):
     strided = np.zeros((46, 38), "uint16")
     handle.read((1, 2), out=strided[::2, ::2])
     np.testing.assert_array_equal(strided[::2, ::2], array[1, 2])
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_pixels_land_in_any_array_that_is_given(tmp_path, version):
+    array = sample((3, 23, 19), "uint16")
+    handle = open_handle(stored(tmp_path / "a", array, ZarrConfig(ngff_version=version)))
+    rooms = [np.zeros((19, 23, 3), "uint16").T, np.zeros((3, 23, 19), "uint16")[::-1, :, ::-1]]
+    rooms += [np.zeros((3, 23, 19), ">u2"), np.zeros((6, 23, 19), "uint16")[::2]]
+    for room in rooms:
+        np.testing.assert_array_equal(handle.read(out=room), array)
+        np.testing.assert_array_equal(room, array)
+    locked = np.zeros((3, 23, 19), "uint16")
+    locked.flags.writeable = False
+    with pytest.raises(InvalidValue, match="read-only"):
+        handle.read(out=locked)
+
+
+@pytest.mark.parametrize("name", ["a b", "a#b?c%20", "µm–é", "a..b", "-", "x" * 200])
+def test_a_folder_may_have_any_name(tmp_path, name):
+    array = sample((5, 5), "uint8")
+    folder = stored(tmp_path / name / name, array)
+    np.testing.assert_array_equal(open_handle(folder).read(), array)
+    np.testing.assert_array_equal(open_handle(f"{tmp_path}/{name}/..//{name}/{name}/").read(), array)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("RESOURCE_EXHAUSTED: x [os_error_code='28']", StorageFull),
+        ("PERMISSION_DENIED: x [os_error_code='13']", AccessDenied),
+        ("x [os_error_code='24']", StorageError),
+        ("DATA_LOSS: x", FormatError),
+        ("NOT_FOUND: x", FormatError),
+        ("FAILED_PRECONDITION: x", FormatError),
+    ],
+)
+def test_errors_of_tensorstore_become_ours(tmp_path, text, kind):
+    from openhcs.io.zarr_v3 import mapped
+
+    assert type(mapped(ValueError(text), tmp_path)) is kind
+    assert str(tmp_path) in str(mapped(ValueError(text), tmp_path))
 
 
 @pytest.mark.parametrize("region", [(3,), (0, 0, 0, 0), (slice(None, None, -1),), (True,), (..., ...)])
