@@ -1,0 +1,91 @@
+"""A folder as a microscope sees it: one directory pass, headers and small files on request.
+
+Names are kept byte for byte. Links to folders are not followed, so no loop is walked; hidden files
+and unfinished ones are left out.
+"""
+
+from __future__ import annotations
+
+import os
+
+from typing import TYPE_CHECKING
+
+from openhcs.core.plate import FileSource
+from openhcs.core.wells import natural_key
+from openhcs.errors import FormatError, NotFound, from_oserror
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from openhcs.core.plate import TiffHeader
+
+READ_LIMIT = 256 * 2**20
+
+
+class FolderFiles:
+    """Every file below a folder; satisfies `openhcs.core.plate.Files`.
+
+    Raises
+    ------
+    NotFound
+        there is no such folder.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self._root = os.fspath(root)
+        if not os.path.isdir(self._root):
+            raise NotFound(f"no folder at {self._root}", path=self._root)
+        self._files: tuple[FileSource, ...] | None = None
+
+    @property
+    def root(self) -> str:
+        """The folder's path, as given."""
+        return self._root
+
+    def list(self) -> tuple[FileSource, ...]:
+        """Return every file in natural order; the directory is read at the first call only."""
+        if self._files is None:
+            found = list(self._walk(self._root, ""))
+            self._files = tuple(sorted(found, key=lambda file: natural_key(file.path)))
+        return self._files
+
+    def _walk(self, folder: str, prefix: str) -> Iterator[FileSource]:
+        try:
+            entries = list(os.scandir(folder))
+        except OSError as error:
+            raise from_oserror(error, doing="read the folder", path=folder) from error
+        for entry in entries:
+            if entry.name.startswith(".") and not entry.name.startswith(".z"):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield from self._walk(entry.path, f"{prefix}{entry.name}/")
+            elif entry.is_file():
+                told = entry.stat()
+                yield FileSource(f"{prefix}{entry.name}", size=told.st_size, mtime_ns=told.st_mtime_ns)
+
+    def read_bytes(self, path: str, *, limit: int = READ_LIMIT) -> bytes:
+        """Return a file's bytes.
+
+        Raises
+        ------
+        FormatError
+            it is larger than ``limit`` bytes.
+        NotFound, StorageError
+            it is not there, or cannot be read.
+        """
+        full = os.path.join(self._root, path)
+        try:
+            with open(full, "rb") as file:
+                data = file.read(limit + 1)
+        except OSError as error:
+            raise from_oserror(error, doing="read the file", path=full) from error
+        if len(data) > limit:
+            raise FormatError(f"{full} is larger than the {limit} bytes allowed for such a file", path=full)
+        return data
+
+    def tiff_header(self, path: str) -> TiffHeader:
+        """Return what the first page says, without reading pixels."""
+        from openhcs.io.tiff import read_header
+
+        return read_header(os.path.join(self._root, path))

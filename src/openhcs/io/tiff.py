@@ -1,0 +1,169 @@
+"""TIFF: what a file says, one plane decoded into place, one plane encoded with OME metadata.
+
+Sizes are held against the file before memory is taken. Whatever is wrong with a file is a
+`FormatError` that names it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+import tifffile
+
+from openhcs.core.plate import TiffHeader
+from openhcs.errors import FormatError, InvalidType, from_oserror
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+BROKEN = (
+    tifffile.TiffFileError, ValueError, KeyError, IndexError, TypeError, AttributeError, struct.error,
+    RuntimeError, EOFError, ArithmeticError, MemoryError,
+)  # fmt: skip
+"""What tifffile and its codecs raise on damaged files."""
+OME_TYPES = {
+    "bool": "bit", "uint8": "uint8", "uint16": "uint16", "uint32": "uint32", "int8": "int8", "int16": "int16",
+    "int32": "int32", "float32": "float", "float64": "double", "complex64": "complex", "complex128": "double-complex",
+}  # fmt: skip
+"""Pixel types of the OME schema (2016-06) by numpy name."""
+SCHEMA = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
+
+
+@contextlib.contextmanager
+def _opened(path: str | Path) -> Iterator[Any]:
+    try:
+        with tifffile.TiffFile(path) as tif:
+            yield tif
+    except FormatError:
+        raise
+    except OSError as error:
+        raise from_oserror(error, doing="read the image", path=path) from error
+    except BROKEN as error:
+        raise FormatError(f"{path} is damaged or no TIFF: {error}", path=path) from error
+
+
+def read_header(path: str | Path) -> TiffHeader:
+    """Return what the first page says; no pixels are read.
+
+    Raises
+    ------
+    FormatError
+        the file is no TIFF, damaged, or not one grey value per pixel.
+    NotFound, StorageError
+        it is not there, or cannot be read.
+    """
+    with _opened(path) as tif:
+        page = tif.pages[0]
+        shape = _plane_shape(page, path)
+        return TiffHeader(shape=shape, dtype=page.dtype.name, pages=len(tif.pages), description=str(page.description))
+
+
+def _plane_shape(page: Any, path: object) -> tuple[int, int]:
+    shape = tuple(page.shape)
+    if page.dtype is None or len(shape) != 2:
+        raise FormatError(f"{path} holds {shape} values per page; a plane has one value per pixel (y, x)", path=path)
+    return shape
+
+
+def read_plane_into(path: str | Path, page: int, out: Array) -> None:
+    """Decode one page into ``out`` (y, x); palette images give their indices.
+
+    Raises
+    ------
+    FormatError
+        another shape or dtype than ``out``, or the file is damaged or cut off.
+    NotFound, StorageError
+        it is not there, or cannot be read.
+    """
+    with _opened(path) as tif:
+        if page >= len(tif.pages):
+            raise FormatError(f"{path} has {len(tif.pages)} pages, page {page} was asked for", path=path)
+        found = tif.pages[page]
+        if _plane_shape(found, path) != out.shape or found.dtype.newbyteorder("=") != out.dtype:
+            raise FormatError(
+                f"{path} is {found.shape} {found.dtype.name}, the plate's planes are {out.shape} {out.dtype}", path=path
+            )
+        _check_whole(found, tif.filehandle.size, path)
+        if found.is_contiguous and out.flags.c_contiguous and found.dtype != np.dtype(bool):
+            _read_plain(tif, found, out, path)
+        else:
+            out[...] = found.asarray()
+
+
+def _check_whole(page: Any, size: int, path: object) -> None:
+    ends = [offset + count for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)]
+    if not ends or max(ends) > size:
+        raise FormatError(f"{path} is cut off: pixels reach to byte {max(ends, default=0)} of {size}", path=path)
+
+
+def _read_plain(tif: Any, page: Any, out: Array, path: object) -> None:
+    """Read uncompressed pixels, which lie in one piece, straight into place."""
+    handle = tif.filehandle
+    offset, count = page.is_contiguous
+    if count != out.nbytes:
+        raise FormatError(f"{path}: {count} bytes at offset {offset} for a plane of {out.nbytes}", path=path)
+    handle.seek(offset)
+    if handle.readinto(out.data.cast("B")) != count:
+        raise FormatError(f"{path} is cut off at byte {handle.tell()}", path=path)
+    if tif.byteorder == ">" and out.dtype.itemsize > 1:
+        out.byteswap(inplace=True)
+
+
+def encode_ome_tiff(
+    plane: Array,
+    *,
+    channel_name: str = "",
+    pixel_size_um: tuple[float, float] | None = None,
+    z_step_um: float | None = None,
+    compression: str | None = None,
+) -> bytes:
+    """Return one plane (y, x) as the bytes of an OME-TIFF, the same for the same plane.
+
+    Parameters
+    ----------
+    pixel_size_um
+        (y, x) in µm.
+    compression
+        a name tifffile knows, such as "zlib"; None stores pixels as they are.
+
+    Raises
+    ------
+    InvalidType
+        a dtype that OME-TIFF has no name for.
+    """
+    if plane.dtype.name not in OME_TYPES:
+        known = ", ".join(OME_TYPES)
+        raise InvalidType(f"OME-TIFF holds no {plane.dtype.name} ({known}); convert it, or keep Zarr output")
+    buffer = io.BytesIO()
+    xml = _ome_xml(plane, channel_name, pixel_size_um, z_step_um)
+    tifffile.imwrite(
+        buffer,
+        np.ascontiguousarray(plane),
+        photometric="minisblack",
+        description=xml.encode(),
+        metadata=None,
+        software="openhcs",
+        compression=compression,
+    )
+    return buffer.getvalue()
+
+
+def _ome_xml(plane: Array, channel: str, pixel: tuple[float, float] | None, z_step: float | None) -> str:
+    y, x = plane.shape
+    sizes = {"PhysicalSizeY": pixel and pixel[0], "PhysicalSizeX": pixel and pixel[1], "PhysicalSizeZ": z_step}
+    physical = "".join(f' {name}="{value!r}" {name}Unit="µm"' for name, value in sizes.items() if value)
+    name = f" Name={quoteattr(channel)}" if channel else ""
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?><OME xmlns="{SCHEMA}" Creator="openhcs"><Image ID="Image:0">'
+        f'<Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="{OME_TYPES[plane.dtype.name]}" SizeX="{x}" SizeY="{y}" '
+        f'SizeC="1" SizeZ="1" SizeT="1"{physical}><Channel ID="Channel:0:0"{name} SamplesPerPixel="1"/><TiffData/>'
+        "</Pixels></Image></OME>"
+    )
