@@ -57,7 +57,7 @@ def pack(counts: Mapping[int, int]) -> dict[str, Any]:
 
 
 def percentile(histogram: Mapping[str, Any], part: float) -> tuple[float, float] | None:
-    """Return the bin, [low, high), that holds the pixel with ``part`` of all below it; None if empty."""
+    """Return the bin, (low, high), that holds the pixel with ``part`` of all below it; None if empty."""
     counts = list(accumulate(histogram["counts"]))
     if not counts:
         return None
@@ -96,8 +96,9 @@ def window(histogram: Mapping[str, Any] | None, dtype: str) -> Window:
 
 def _integer_window(low_edge: float, high_edge: float, dtype: str) -> Window:
     low, high = INTEGER_RANGES[dtype]
-    start = max(low, min(math.ceil(low_edge), high))
-    # Bins of negative values end with their last value, the others just before it.
+    # Bins of negative values hold their upper edge, the others their lower one.
+    first = math.floor(low_edge) + 1 if low_edge < 0 else math.ceil(low_edge)
+    start = max(low, min(first, high))
     last = math.floor(high_edge) if high_edge <= 0 else math.ceil(high_edge) - 1
     end = max(low, min(last, high))
     if end <= start:
