@@ -68,6 +68,7 @@ class ZarrBackend:
         self, root: str | Path | None = None, config: ZarrConfig | None = None, ops: FileOps | None = None
     ) -> None:
         self._root = Path(root) if root is not None else None
+        self._real_root = None if root is None else os.path.realpath(root)
         self._config = config or ZarrConfig()
         self._ops = ops or FileOps()
         self._plates: dict[Path, tuple[tuple[int, ...], PlateStore | None]] = {}
@@ -184,6 +185,14 @@ class ZarrBackend:
     # paths
 
     def _place(self, path: str) -> _Place:
+        place = self._take_apart(path)
+        if self._real_root is not None:
+            for folder in (place.folder, place.plain):
+                if folder is not None and not Path(os.path.realpath(folder)).is_relative_to(self._real_root):
+                    raise InvalidPath(f"{path!r} leaves {self._root} through a link", path=path, backend=NAME)
+        return place
+
+    def _take_apart(self, path: str) -> _Place:
         parts = [part for part in str(path).split("/") if part not in ("", ".")]
         if ".." in parts:
             raise InvalidPath(f"{path!r} leaves its folder", path=path, backend=NAME)

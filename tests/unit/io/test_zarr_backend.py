@@ -152,6 +152,20 @@ def test_delete_does_not_follow_links(backend, tmp_path):
     assert (outside / "zarr.json").exists()
 
 
+def test_a_link_that_leaves_the_root_is_refused(backend, tmp_path):
+    outside = tmp_path.parent / f"{tmp_path.name}-beyond"
+    ZarrBackend(outside, ops=OPS).save(IMAGE, "s.zarr/a")
+    (tmp_path / "d").symlink_to(outside)
+    (tmp_path / "t.zarr").symlink_to(outside / "s.zarr")
+    for path in ("d/s.zarr/a", "t.zarr/a", "d", "d/b"):
+        with pytest.raises(InvalidPath, match="link"):
+            backend.load(path)
+        with pytest.raises(InvalidPath, match="link"):
+            backend.delete(path, recursive=True)
+    with pytest.raises(InvalidPath, match="link"):
+        backend.save(IMAGE, "d/b")
+
+
 def test_folders_can_be_made_and_are_empty(backend):
     backend.make_dir("d/e")
     backend.make_dir("y.zarr/g")
