@@ -107,7 +107,7 @@ def _check_whole(page: Any, size: int, path: object) -> None:
 def _read_plain(tif: Any, page: Any, out: Array, path: object) -> None:
     """Read uncompressed pixels, which lie in one piece, straight into place."""
     handle = tif.filehandle
-    offset, count = page.is_contiguous
+    offset, count = page.dataoffsets[0], page.nbytes
     if count != out.nbytes:
         raise FormatError(f"{path}: {count} bytes at offset {offset} for a plane of {out.nbytes}", path=path)
     handle.seek(offset)

@@ -7,9 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import tifffile
 import zarr
 
-from openhcs.core.plate import Acquisition, Channel, Plane, PlaneState, PlateIndex, ZarrSource, sorted_planes
+from openhcs.core.plate import (
+    Acquisition,
+    Channel,
+    FileSource,
+    Plane,
+    PlaneState,
+    PlateIndex,
+    ZarrSource,
+    sorted_planes,
+)
 from openhcs.errors import FormatError, MissingPlanes, OpenHCSError, UnknownName
 from openhcs.run.pixels import PlaneReader
 from openhcs.run.reader import PlateView
@@ -156,6 +166,27 @@ def test_an_array_that_is_gone_is_told(index: PlateIndex) -> None:
     plane = replace(index.planes[0], source=ZarrSource("nowhere", (0, 0)))
     with pytest.raises(OpenHCSError, match="no Zarr array"):
         PlaneReader(index).read_into(plane, np.empty(SHAPE, "uint16"))
+
+
+def test_pages_of_tiffs_are_read_like_any_plane(index: PlateIndex, tmp_path: Path) -> None:
+    pages = np.random.default_rng(3).integers(0, 65535, (2, *SHAPE), "uint16")
+    (tmp_path / "sub").mkdir()
+    tifffile.imwrite(tmp_path / "sub" / "a.tif", pages, photometric="minisblack")
+    planes = tuple(Plane(well="A01", site=1, channel=n + 1, source=FileSource("sub/a.tif", n)) for n in range(2))
+    plate = PlateView(replace(index, planes=planes))
+    np.testing.assert_array_equal(plate["A01"].site(1).read()[:, 0], pages)
+    elsewhere = PlaneReader(replace(index, root="/nowhere"), tmp_path)
+    out = np.empty(SHAPE, "uint16")
+    elsewhere.read_into(planes[1], out)
+    np.testing.assert_array_equal(out, pages[1])
+
+
+def test_a_damaged_tiff_names_its_plane(index: PlateIndex, tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(b"II*\0broken")
+    plane = Plane(well="A01", site=1, channel=1, source=FileSource("a.tif"))
+    with pytest.raises(FormatError, match=r"A01_s1_c1_z1_t1.*a\.tif") as caught:
+        PlaneReader(index).read_into(plane, np.empty(SHAPE, "uint16"))
+    assert (caught.value.well, caught.value.site) == ("A01", 1)
 
 
 def test_few_arrays_stay_open(index: PlateIndex, monkeypatch: pytest.MonkeyPatch) -> None:
