@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from openhcs.cli.watch import Watch
-    from openhcs.run.result import RunResult
+    from openhcs.run.result import Failure, RunResult
 
 SHOWN_FAILURES = 20
 
@@ -73,15 +73,21 @@ def summary(result: RunResult, stored: str) -> str:
 
 def failures(result: RunResult) -> str:
     """Return what failed, and what to type to try again."""
-    shown = [f"  {failed.well}  {failed.step}: {failed.message}" for failed in result.failed[:SHOWN_FAILURES]]
+    shown = [f"  {failed.well}  {_why(failed)}" for failed in result.failed[:SHOWN_FAILURES]]
     if len(result.failed) > SHOWN_FAILURES:
         shown.append(f"  … and {len(result.failed) - SHOWN_FAILURES} more")
-    lines = [f"{len(result.failed)} of {_total(result)} wells failed:", *shown]
+    lines = [f"{len(result.failed)} of {count(_total(result), 'well')} failed:", *shown]
     if result.waiting:
         lines.append(f"{count(len(result.waiting), 'well')} not tried")
-    lines.append(f"The others are stored in {result.output}. The same command again tries only what is not done;")
-    lines.append(f"openhcs status {result.output} shows every well.")
+    stored = f"The others are stored in {result.output}. " if result.done or result.skipped else ""
+    lines.append(
+        f"{stored}The same command again tries what is not done; openhcs status {result.output} shows every well."
+    )
     return "\n".join(lines)
+
+
+def _why(failed: Failure) -> str:
+    return f"{failed.step}: {failed.message}" if failed.step and failed.step not in failed.message else failed.message
 
 
 def _progress_of(result: RunResult) -> str:

@@ -108,7 +108,7 @@ class Lines:
 
 
 class Silent(Lines):
-    """Nothing but failures and what must be said."""
+    """Nothing but what must be said; failures are told at the end."""
 
     def __enter__(self) -> Self:
         return self
@@ -116,12 +116,8 @@ class Silent(Lines):
     def __exit__(self, *exc: object) -> None:
         return
 
-    def __call__(self, event: Event) -> None:
-        """Show a failed well, nothing else."""
-        if event.kind == "well_failed":
-            with self.lock:
-                self.board.take(event)
-                self._news()
+    def __call__(self, _event: Event) -> None:
+        """Take an event and show nothing."""
 
 
 class Grid:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import sys
 import traceback
 from dataclasses import dataclass
@@ -73,7 +74,8 @@ def _run(file: Path, digest: str) -> ModuleType:
     except OpenHCSError as error:
         raise type(error)(f"{file}: {error}", **{**error.fields, "path": str(file)}) from error
     except Exception as error:  # the worker's edge: whatever the user's file raises
-        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+        own = os.path.abspath(file)
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == own]
         line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else (lines[-1] if lines else None)
         raise InputError(f"{file}, line {line}: {type(error).__name__}: {error}", path=file) from error
     finally:
