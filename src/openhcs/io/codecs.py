@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from openhcs.constants.constants import ZarrCompressor
+from openhcs.constants.constants import ZarrChunkStrategy, ZarrCompressor
 from openhcs.errors import InvalidType, InvalidValue
 
 if TYPE_CHECKING:
@@ -101,16 +101,21 @@ def v2_compressor(spec: ArraySpec) -> Json | None:
             return {"id": "blosc", **settings}
 
 
-def notes(spec: ArraySpec) -> tuple[str, ...]:
-    """Return what a user should know about the chosen storage: nothing, for the defaults."""
-    if spec.zarr_format == 3:
-        return ()
-    if spec.compressor is ZarrCompressor.ZSTD:
-        return ("Zarr v2: shuffle is not applied to zstd, files are about a quarter larger",) if spec.shuffle else ()
-    if spec.compressor is ZarrCompressor.ZLIB:
-        return ()
-    name = spec.compressor.value
-    return (f"Zarr v2 with {name} has no checksums: damaged pixels are found only by the commit record",)
+def notes(spec: ArraySpec, strategy: ZarrChunkStrategy | None = None) -> tuple[str, ...]:
+    """Return what a user should know about the chosen storage: nothing, for the defaults.
+
+    ``strategy`` is the one that was asked for, so that more than one object under SINGLE is told.
+    """
+    told = []
+    if strategy is ZarrChunkStrategy.SINGLE and spec.objects > 1:
+        why = "Zarr v2 has no shards" if spec.zarr_format == 2 else "one would be over 256 MiB"
+        told.append(f"an array of {spec.shape} is stored as {spec.objects} objects: {why}")
+    if spec.zarr_format == 2 and spec.compressor is ZarrCompressor.ZSTD and spec.shuffle:
+        told.append("Zarr v2: shuffle is not applied to zstd, files are about a quarter larger")
+    if spec.zarr_format == 2 and spec.compressor not in (ZarrCompressor.ZSTD, ZarrCompressor.ZLIB):
+        name = spec.compressor.value
+        told.append(f"Zarr v2 with {name} has no checksums: damaged pixels are found only by the commit record")
+    return tuple(told)
 
 
 def compressor(spec: ArraySpec) -> Compress:

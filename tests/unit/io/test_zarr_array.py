@@ -400,6 +400,16 @@ def test_what_has_no_checksum_is_said():
     assert not told[ZarrCompressor.ZLIB]
 
 
+def test_more_than_one_object_under_single_is_said():
+    large = make_spec((600, 1, 1080, 1080), "uint16", ZarrConfig())
+    assert "over 256 MiB" in notes(large, ZarrChunkStrategy.SINGLE)[0]
+    planes = make_spec((3, 8, 8), "uint16", ZarrConfig(ngff_version="0.4", compressor="zlib"))
+    assert notes(planes, ZarrChunkStrategy.SINGLE) == (
+        "an array of (3, 8, 8) is stored as 3 objects: Zarr v2 has no shards",
+    )
+    assert not notes(planes)
+
+
 @pytest.fixture
 def threads():
     before = ts_context.threads()
