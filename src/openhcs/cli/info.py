@@ -44,7 +44,7 @@ def run(args: Namespace) -> int:
 
 
 def _no_plate(store: Store) -> str:
-    rows = [(store.path, f"an OME-Zarr {store.kind}, not a plate"), *store.rows()]
+    rows = [("path", store.path), ("kind", f"{store.kind} in a Zarr store, not a plate"), *store.rows()]
     lines = [table(rows)]
     if store.plate is not None:
         lines += ["", f"next: openhcs info {shlex.quote(store.plate)}"]

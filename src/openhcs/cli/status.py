@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from openhcs.cli import options
 from openhcs.cli.board import DONE, FAILED, WAITING
-from openhcs.cli.text import can_show, count, plate_map, table
+from openhcs.cli.text import can_show, plate_map, table
 from openhcs.core.wells import plate_shape, row_name
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def describe(found: Status) -> str:
     rows = [
         ("output", str(found.output)),
         ("plan", found.plan_id),
-        ("wells", f"{count(len(found.wells), 'well')}: {told}"),
+        ("wells", f"{told} of {len(found.wells)}"),
     ]
     shape = plate_shape(list(found.wells))
     of_wells = {well: marks[state] for well, state in found.wells.items()}

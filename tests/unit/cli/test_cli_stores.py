@@ -60,7 +60,7 @@ def test_info_says_that_an_image_is_no_plate_and_names_its_plate(plate, capsys) 
     root, _ = plate
     assert main(["info", str(root / "A/01/0")]) == 0
     shown = capsys.readouterr().out
-    assert "an OME-Zarr image, not a plate" in shown
+    assert "image in a Zarr store, not a plate" in shown
     assert "2 × 40 × 60 (c, y, x)" in shown
     assert f"next: openhcs info {root}" in shown
     assert main(["info", str(root / "A/01/0"), "--json"]) == 0

@@ -182,6 +182,6 @@ def test_status_tells_each_well(monkeypatch, tmp_path, capsys) -> None:
     assert told["failures"]["A02"] == {"step": "gaussian", "message": "ValueError: bad sigma"}
     assert main(["status", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
-    assert "3 wells: 1 done, 1 failed, 1 waiting" in shown
+    assert "1 done, 1 failed, 1 waiting of 3" in shown
     assert "A  ●  ✗  ·" in shown
     assert "A02 failed in gaussian: ValueError: bad sigma" in shown
