@@ -6,7 +6,9 @@ a frame that claims or gives more is damage, found before memory is taken for it
 
 from __future__ import annotations
 
+import bz2
 import itertools
+import lzma
 import math
 import struct
 import zlib
@@ -30,7 +32,13 @@ if TYPE_CHECKING:
 
 UNSAFE = frozenset({"pickle", "json2", "msgpack2", "vlen-utf8", "vlen-bytes", "vlen-array", "categorize"})
 """Codecs of objects, some of which run code when decoded."""
-WINDOWS = {"zlib": 15, "gzip": 31}
+STREAMS: Mapping[str, Callable[[], Any]] = {
+    "zlib": lambda: zlib.decompressobj(15),
+    "gzip": lambda: zlib.decompressobj(31),
+    "bz2": bz2.BZ2Decompressor,
+    "lzma": lambda: lzma.LZMADecompressor(memlimit=2**28),
+}
+"""Codecs that name no size: decoded no further than a chunk goes."""
 
 
 class Reader:
@@ -81,7 +89,17 @@ class Reader:
             if flat.nbytes != self._size:
                 raise ValueError(f"{flat.nbytes} bytes where {self._size} belong")
             return flat.view(self._dtype).reshape(self._spec.chunks, order=self._order)
-        except (ValueError, RuntimeError, TypeError, OSError, MemoryError, zlib.error, struct.error) as error:
+        except (
+            ValueError,
+            RuntimeError,
+            TypeError,
+            OSError,
+            MemoryError,
+            EOFError,
+            zlib.error,
+            struct.error,
+            lzma.LZMAError,
+        ) as error:
             raise FormatError(f"{path} is damaged: {error}", path=path) from error
 
 
@@ -103,8 +121,8 @@ def _cuts(part: Part, step: int) -> list[tuple[int, Part, slice | None]]:
 def _decoder(settings: dict[str, Any], size: int, folder: Path) -> Decode:
     """Return the function that undoes one codec without ever making more than it should."""
     name = settings.get("id") if isinstance(settings, dict) else None
-    if name in WINDOWS:
-        return lambda data: _inflate(data, WINDOWS[name], size)
+    if isinstance(name, str) and (make := STREAMS.get(name)) is not None:
+        return lambda data: _inflate(data, make(), size)
     import numcodecs
 
     if not isinstance(name, str) or name in UNSAFE:
@@ -124,9 +142,8 @@ def _decoder(settings: dict[str, Any], size: int, folder: Path) -> Decode:
     return decode
 
 
-def _inflate(data: Any, window: int, size: int) -> bytes:
-    stream = zlib.decompressobj(window)
-    made = stream.decompress(data, size + 1)
+def _inflate(data: Any, stream: Any, size: int) -> bytes:
+    made: bytes = stream.decompress(data, size + 1)
     if len(made) <= size and not stream.eof:
         raise ValueError("the stream ends early")
     return made

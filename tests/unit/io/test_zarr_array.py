@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import zarr
 import zarr.codecs as v3
-from numcodecs import LZ4, Blosc, Delta, Zlib, Zstd
+from numcodecs import BZ2, LZ4, LZMA, Blosc, Delta, GZip, Zlib, Zstd
 
 from openhcs.constants.constants import ZarrChunkStrategy, ZarrCompressor
 from openhcs.core.config import ZarrConfig
@@ -291,6 +291,23 @@ def test_a_chunk_that_expands_beyond_its_document_is_refused_before_memory_is_ta
     files(folder)[0].write_bytes(Zstd(1).encode(bytes(2**26)))
     with pytest.raises(FormatError, match="claimed"):
         open_handle(folder).read()
+
+
+@pytest.mark.parametrize("codec", [BZ2(), GZip(), LZMA(), Zlib()])
+def test_streams_of_v2_are_read_no_further_than_a_chunk_goes(tmp_path, codec):
+    array = np.arange(16, dtype="uint8").reshape(4, 4)
+    made = zarr.create_array(
+        tmp_path / "a", shape=(4, 4), chunks=(4, 4), dtype="uint8", compressors=codec, zarr_format=2
+    )
+    made[...] = array
+    np.testing.assert_array_equal(open_handle(tmp_path / "a").read(), array)
+    (path,) = files(tmp_path / "a")
+    path.write_bytes(codec.encode(bytes(2**24)))
+    with pytest.raises(FormatError, match="17 bytes where 16 belong"):
+        open_handle(tmp_path / "a").read()
+    path.write_bytes(codec.encode(array.tobytes())[:-3])
+    with pytest.raises(FormatError):
+        open_handle(tmp_path / "a").read()
 
 
 def test_filters_of_v2_are_undone_and_codecs_that_run_code_are_refused(tmp_path):
