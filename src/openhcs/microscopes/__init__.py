@@ -1,0 +1,106 @@
+"""Find out what a plate folder is, and index it.
+
+Built-in layouts stand in a plain table, in the order they are tried: documents that name themselves
+first, file names next, any folder of images last. Each is loaded when it is tried.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module, metadata
+from typing import TYPE_CHECKING, cast
+
+from openhcs.constants.constants import Microscope as Layout
+from openhcs.errors import InputError, UnknownName, suggest
+from openhcs.microscopes.protocol import Microscope, NotMine
+
+if TYPE_CHECKING:
+    from openhcs.core.plate import Files, PlateIndex
+
+__all__ = ["TABLE", "Microscope", "NotMine", "detect", "load"]
+
+TABLE = {
+    "ome_zarr": "openhcs.microscopes.ome_zarr:OmeZarr",
+    "openhcs_tiff": "openhcs.microscopes.openhcs_tiff:OpenHCSTiff",
+    "opera_phenix": "openhcs.microscopes.opera_phenix:OperaPhenix",
+    "imagexpress": "openhcs.microscopes.imagexpress:ImageXpress",
+    "generic": "openhcs.microscopes.generic:Generic",
+}
+"""Layout → ``module:Class``, in the order they are tried."""
+ENTRY_POINTS = "openhcs.microscopes"
+IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".c01", ".dib")
+
+
+def load(name: str) -> Microscope:
+    """Return the reader of a layout by its name.
+
+    Raises
+    ------
+    UnknownName
+        neither built in nor installed; the nearest is named.
+    """
+    if name in TABLE:
+        module, _, kind = TABLE[name].partition(":")
+        return cast("Microscope", getattr(import_module(module), kind)())
+    installed = {point.name: point for point in metadata.entry_points(group=ENTRY_POINTS)}
+    if name not in installed:
+        raise UnknownName(f"no microscope is called {name!r}; {suggest(name, ['auto', *TABLE, *installed])}")
+    return cast("Microscope", installed[name].load()())
+
+
+def detect(files: Files, microscope: Layout | str = Layout.AUTO, *, pattern: str | None = None) -> PlateIndex:
+    """Return what a folder holds, read as a layout, or as the first that knows it.
+
+    Parameters
+    ----------
+    pattern
+        file names of a generic folder, such as ``{well}_s{site}_w{channel}.tif``; chooses "generic".
+
+    Raises
+    ------
+    InputError
+        no layout knows the folder; the message tells what each looked for.
+    UnknownName
+        no such layout.
+    """
+    name = microscope.value if isinstance(microscope, Layout) else microscope
+    if pattern is not None:
+        from openhcs.microscopes.generic import Generic
+
+        return _sure(Generic(pattern=pattern).index(files), "generic", files)
+    if name != Layout.AUTO.value:
+        return _sure(load(name).index(files), name, files)
+    _refuse_empty(files)
+    reasons: dict[str, str] = {}
+    for layout in [*(point.name for point in metadata.entry_points(group=ENTRY_POINTS)), *TABLE]:
+        found = load(layout).index(files)
+        if not isinstance(found, NotMine):
+            return found
+        reasons[layout] = found.why
+    raise InputError(_unknown(files, reasons), path=files.root)
+
+
+def _sure(found: PlateIndex | NotMine, name: str, files: Files) -> PlateIndex:
+    if isinstance(found, NotMine):
+        raise InputError(f"{files.root} cannot be read as {name}: {found.why}.", path=files.root)
+    return found
+
+
+def _refuse_empty(files: Files) -> None:
+    listed = files.list()
+    if not listed:
+        raise InputError(
+            f"the folder {files.root} holds no files. Name the folder that holds the plate's images.", path=files.root
+        )
+
+
+def _unknown(files: Files, reasons: dict[str, str]) -> str:
+    listed = files.list()
+    images = [file for file in listed if file.path.lower().endswith(IMAGE_SUFFIXES)]
+    held = f"{len(listed)} files, {len(images)} of them images" if images else f"{len(listed)} files and no image"
+    example = (images or listed)[0].path
+    told = "\n".join(f"  {name}: {why}" for name, why in reasons.items())
+    return (
+        f"{files.root} is no plate that openhcs knows: it holds {held}, such as {example}.\n{told}\n"
+        "Name the plate's own folder, or tell how files are named, such as "
+        "--pattern '{well}_s{site}_w{channel}.tif'."
+    )
