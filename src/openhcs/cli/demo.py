@@ -78,6 +78,7 @@ def _make_plate(unfinished: str, plate: str, ops: FileOps) -> None:
     wells = [f"{row}{column:02d}" for row in "BC" for column in range(2, 5)]
     made = make_plate(
         unfinished,
+        name="demo",
         wells=wells,
         sites=2,
         channels=("DAPI", "FITC"),

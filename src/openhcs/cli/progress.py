@@ -40,7 +40,7 @@ class Display(Protocol):
     def __exit__(self, *exc: object) -> None:
         """Show the last state and leave the terminal as it was."""
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: Event, /) -> None:
         """Take an event."""
 
     def tell(self, text: str) -> None:
@@ -82,7 +82,7 @@ class Lines:
             if self.board.total_wells:
                 self._write(self.board.line())
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: Event, /) -> None:
         """Take an event."""
         with self.lock:
             self.board.take(event)
@@ -116,7 +116,7 @@ class Silent(Lines):
     def __exit__(self, *exc: object) -> None:
         return
 
-    def __call__(self, _event: Event) -> None:
+    def __call__(self, _event: Event, /) -> None:
         """Take an event and show nothing."""
 
 
@@ -142,7 +142,7 @@ class Grid:
         self._show_news()
         self.live.__exit__(None, None, None)
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: Event, /) -> None:
         """Take an event; the screen follows at its own pace."""
         with self.lock:
             self.board.take(event)
