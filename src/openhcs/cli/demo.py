@@ -75,10 +75,10 @@ def _make_plate(unfinished: str, plate: str, ops: FileOps) -> None:
 
     if os.path.isdir(unfinished):
         ops.remove_tree(unfinished)
+    ops.make_dirs(unfinished)
     wells = [f"{row}{column:02d}" for row in "BC" for column in range(2, 5)]
     made = make_plate(
-        unfinished,
-        name="demo",
+        os.path.join(unfinished, PLATE),
         wells=wells,
         sites=2,
         channels=("DAPI", "FITC"),
@@ -88,8 +88,7 @@ def _make_plate(unfinished: str, plate: str, ops: FileOps) -> None:
         empty_wells=(wells[-1],),
     )
     ops.rename(made, plate)
-    if os.path.isdir(unfinished):
-        ops.remove_tree(unfinished)
+    ops.remove_dir(unfinished)
 
 
 def _pipeline_text() -> bytes:
