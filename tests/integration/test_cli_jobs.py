@@ -66,6 +66,14 @@ def test_scan_and_info_tell_the_same_plate(plate, capsys) -> None:
     assert "uint16" in said(capsys)
 
 
+def test_a_real_plate_is_told_as_its_source_says(data, capsys) -> None:
+    assert main(["scan", str(data("imagexpress-projection-mix")), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["wells"], told["sites"], told["z"], told["plane_shape"]) == (["E07"], 1, 10, [512, 512])
+    assert told["planes"]["missing"] == 0
+    assert told["bytes"] == told["planes"]["present"] * 512 * 512 * 2
+
+
 def test_convert_then_info_then_again(plate, at, capsys) -> None:
     assert main(["convert", plate, "p.zarr"]) == 0
     assert "wrote  p.zarr" in said(capsys)
