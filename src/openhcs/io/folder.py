@@ -7,7 +7,6 @@ and unfinished ones are left out.
 from __future__ import annotations
 
 import os
-
 from typing import TYPE_CHECKING
 
 from openhcs.core.plate import FileSource
