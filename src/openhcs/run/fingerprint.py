@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
+import pickle
 import sys
 import textwrap
 from types import CodeType, FunctionType
@@ -43,9 +44,17 @@ def _value(value: Any) -> str:
         return repr([_value(value.func), _value(list(value.args)), _value(dict(value.keywords))])
     if callable(value):
         return _named(value)
+    return _pickled(value)
+
+
+def _pickled(value: Any) -> str:
+    """Return a digest of a value's pickle; what cannot be pickled, such as a lock, counts by its kind."""
     import cloudpickle
 
-    return hashlib.sha256(cloudpickle.dumps(value)).hexdigest()
+    try:
+        return hashlib.sha256(cloudpickle.dumps(value)).hexdigest()
+    except (TypeError, AttributeError, ValueError, RuntimeError, pickle.PicklingError):
+        return _named(type(value))
 
 
 def _function(function: FunctionType) -> str:
