@@ -1,101 +1,106 @@
-"""One module per layout: a folder in, a `PlateIndex` out; no pixels are read.
+"""Find out what a plate folder is, and index it.
 
-Layouts are asked in the order of the table; the first that knows the folder has it. Third parties
-add theirs through the entry point group ``openhcs.microscopes``.
+Built-in layouts stand in a plain table, in the order they are tried: documents that name themselves
+first, file names next, any folder of images last. Each is loaded when it is tried.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Protocol
+from importlib import import_module, metadata
+from typing import TYPE_CHECKING, cast
 
 from openhcs.constants.constants import Microscope as Layout
 from openhcs.errors import InputError, UnknownName, suggest
+from openhcs.microscopes.protocol import Microscope, NotMine
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from openhcs.core.plate import Files, PlateIndex
 
-TABLE: Mapping[str, str] = {
+__all__ = ["TABLE", "Microscope", "NotMine", "detect", "load"]
+
+TABLE = {
+    "ome_zarr": "openhcs.microscopes.ome_zarr:OmeZarr",
+    "openhcs_tiff": "openhcs.microscopes.openhcs_tiff:OpenHCSTiff",
+    "opera_phenix": "openhcs.microscopes.opera_phenix:OperaPhenix",
     "imagexpress": "openhcs.microscopes.imagexpress:ImageXpress",
+    "generic": "openhcs.microscopes.generic:Generic",
 }
-"""Layouts by name, in the order they are asked: those sure of themselves first."""
-PLAIN = "generic"
-GROUP = "openhcs.microscopes"
-SHOWN = 5
+"""Layout → ``module:Class``, in the order they are tried."""
+ENTRY_POINTS = "openhcs.microscopes"
+IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".c01", ".dib")
 
 
-class Microscope(Protocol):
-    """How one vendor lays out a plate."""
-
-    @property
-    def name(self) -> str:
-        """The word users configure with."""
-
-    @property
-    def looks_for(self) -> str:
-        """Half a sentence: what in a folder makes it this layout's."""
-
-    def index(self, files: Files) -> PlateIndex | None:
-        """Return what the plate holds, or None when the folder is not of this layout."""
-
-
-def known() -> dict[str, str]:
-    """Return all layouts: name → "module:class"."""
-    from importlib.metadata import entry_points
-
-    others = {entry.name: entry.value for entry in entry_points(group=GROUP)}
-    first = {name: where for name, where in TABLE.items() if name != PLAIN}
-    return {**first, **others, **TABLE}
-
-
-def microscope(name: str, *, pattern: str | None = None) -> Microscope:
-    """Return the layout of a name; ``pattern`` is for the generic one.
+def load(name: str) -> Microscope:
+    """Return the reader of a layout by its name.
 
     Raises
     ------
     UnknownName
-        nobody knows it; the nearest is named.
+        neither built in nor installed; the nearest is named.
     """
-    layouts = known()
-    if name not in layouts:
-        raise UnknownName(f"no microscope is called {name!r}; {suggest(name, [*layouts, Layout.AUTO.value])}")
-    module, _, attribute = layouts[name].partition(":")
-    made = getattr(import_module(module), attribute)
-    found: Microscope = made(pattern=pattern) if name == PLAIN and pattern is not None else made()
-    return found
+    if name in TABLE:
+        module, _, kind = TABLE[name].partition(":")
+        return cast("Microscope", getattr(import_module(module), kind)())
+    installed = {point.name: point for point in metadata.entry_points(group=ENTRY_POINTS)}
+    if name not in installed:
+        raise UnknownName(f"no microscope is called {name!r}; {suggest(name, ['auto', *TABLE, *installed])}")
+    return cast("Microscope", installed[name].load()())
 
 
-def detect(files: Files, layout: Layout | str = Layout.AUTO, *, pattern: str | None = None) -> PlateIndex:
-    """Return what a folder holds, read as ``layout`` or as the first layout that knows it.
+def detect(files: Files, microscope: Layout | str = Layout.AUTO, *, pattern: str | None = None) -> PlateIndex:
+    """Return what a folder holds, read as a layout, or as the first that knows it.
+
+    Parameters
+    ----------
+    pattern
+        file names of a generic folder, such as ``{well}_s{site}_w{channel}.tif``; chooses "generic".
 
     Raises
     ------
     InputError
-        the folder is empty, or no layout (or not the one asked for) knows it; each says what it looks for.
+        no layout knows the folder; the message tells what each looked for.
     UnknownName
-        nobody knows that layout.
+        no such layout.
     """
-    name = layout.value if isinstance(layout, Layout) else str(layout)
-    every = [PLAIN] if pattern is not None else list(known())
-    names = every if name == Layout.AUTO.value else [name]
-    asked = [microscope(one, pattern=pattern) for one in names]
-    if not files.list():
-        raise InputError(f"{files.root} is empty: no file is in it or below it. Name the folder of a plate.")
-    for one in asked:
-        found = one.index(files)
-        if found is not None:
+    name = microscope.value if isinstance(microscope, Layout) else microscope
+    if pattern is not None:
+        from openhcs.microscopes.generic import Generic
+
+        return _sure(Generic(pattern=pattern).index(files), "generic", files)
+    if name != Layout.AUTO.value:
+        return _sure(load(name).index(files), name, files)
+    _refuse_empty(files)
+    reasons: dict[str, str] = {}
+    for layout in [*(point.name for point in metadata.entry_points(group=ENTRY_POINTS)), *TABLE]:
+        found = load(layout).index(files)
+        if not isinstance(found, NotMine):
             return found
-    raise InputError(_unknown(files, asked), path=files.root)
+        reasons[layout] = found.why
+    raise InputError(_unknown(files, reasons), path=files.root)
 
 
-def _unknown(files: Files, asked: list[Microscope]) -> str:
+def _sure(found: PlateIndex | NotMine, name: str, files: Files) -> PlateIndex:
+    if isinstance(found, NotMine):
+        raise InputError(f"{files.root} cannot be read as {name}: {found.why}.", path=files.root)
+    return found
+
+
+def _refuse_empty(files: Files) -> None:
     listed = files.list()
-    shown = ", ".join(file.path for file in listed[:SHOWN]) + (" …" if len(listed) > SHOWN else "")
-    looks = "\n".join(f"  {one.name}: {one.looks_for}" for one in asked)
+    if not listed:
+        raise InputError(
+            f"the folder {files.root} holds no files. Name the folder that holds the plate's images.", path=files.root
+        )
+
+
+def _unknown(files: Files, reasons: dict[str, str]) -> str:
+    listed = files.list()
+    images = [file for file in listed if file.path.lower().endswith(IMAGE_SUFFIXES)]
+    held = f"{len(listed)} files, {len(images)} of them images" if images else f"{len(listed)} files and no image"
+    example = (images or listed)[0].path
+    told = "\n".join(f"  {name}: {why}" for name, why in reasons.items())
     return (
-        f"{files.root} is not a plate that is known: {len(listed)} files ({shown}).\nLooked for:\n{looks}\n"
-        "Name the folder of the whole plate; for other images say how files are named: "
-        '--pattern "{well}_s{site}_w{channel}.tif"'
+        f"{files.root} is no plate that openhcs knows: it holds {held}, such as {example}.\n{told}\n"
+        "Name the plate's own folder, or tell how files are named, such as "
+        "--pattern '{well}_s{site}_w{channel}.tif'."
     )
