@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from openhcs.testing.synthetic import make_plate
 
 from openhcs.cli import main
+from openhcs.testing.synthetic import make_plate
 
 PIPELINE = """
 from openhcs import FunctionStep, GlobalPipelineConfig
