@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from openhcs.core.plate import Acquisition, Channel, Plane, PlaneState, PlateIndex, Unmatched, sorted_planes
 from openhcs.core.wells import natural_key, plate_shape, row_name
 from openhcs.errors import FormatError, InputError
-from openhcs.microscopes.htd import Protocol, parse_htd
+from openhcs.microscopes.htd import parse_htd
 from openhcs.microscopes.metaseries import Facts, parse_metaseries
 from openhcs.microscopes.protocol import NotMine
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from openhcs.core.plate import Files, FileSource, TiffHeader
+    from openhcs.microscopes.htd import Protocol
 
 _GUID = re.compile(r"_?\[?[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\]?$")
 _REST = re.compile(r"(?P<plate>.+)_(?P<well>[A-Z]{1,2}[0-9]{2})(?:_s(?P<site>[0-9]{1,4}))?(?:_w(?P<wave>[0-9]{1,2}))?")
@@ -292,18 +293,16 @@ class _Plate:
         if self.protocol is None:
             return []
         zs, ts = self._wave_axes(planes, self.protocol)
-        absent = []
-        for well in self.protocol.wells:
-            for site in self.protocol.sites:
-                for wave in self.protocol.waves:
-                    for t in ts[wave]:
-                        for z in zs[wave]:
-                            if (well, PLANES, site, t, wave, z) not in planes:
-                                absent.append(self._not_recorded(well, site, wave, z, t))
-        return absent
-
-    def _not_recorded(self, well: str, site: int, wave: int, z: int, t: int) -> Plane:
-        return Plane(well=well, site=site, channel=wave, z=z, t=t, state=PlaneState.NOT_RECORDED)
+        state = PlaneState.NOT_RECORDED
+        return [
+            Plane(well=well, site=site, channel=wave, z=z, t=t, state=state)
+            for well in self.protocol.wells
+            for site in self.protocol.sites
+            for wave in self.protocol.waves
+            for t in ts[wave]
+            for z in zs[wave]
+            if (well, PLANES, site, t, wave, z) not in planes
+        ]
 
     def _wave_axes(
         self, planes: Mapping[tuple[str, int, int, int, int, int], Plane], protocol: Protocol
