@@ -164,6 +164,20 @@ def test_another_pipeline_on_the_same_output_is_refused(plate, tmp_path):
     assert run(plate, tmp_path / "o", [FunctionStep(brightest)], exist="replace").ok
 
 
+def test_replace_makes_chosen_wells_again_and_leaves_the_others(plate, tmp_path):
+    steps = [FunctionStep(twice, variable_components=[])]
+    assert run(plate, tmp_path / "o", steps).ok
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "o/images.zarr").rglob("c/**/*") if path.is_file()}
+    assert run(plate, tmp_path / "o", steps, exist="replace", wells="A02").done == ("A02",)
+    changed = {
+        path.relative_to(tmp_path / "o/images.zarr").parts[:2]
+        for path in before
+        if path.stat().st_mtime_ns != before[path]
+    }
+    assert changed == {("A", "02")}
+    assert set(status(tmp_path / "o").wells.values()) == {"done"}
+
+
 def test_wells_first_and_the_rest_later_make_one_plate(plate, tmp_path):
     steps = [FunctionStep(twice, variable_components=[])]
     assert run(plate, tmp_path / "o", steps, wells="A02").done == ("A02",)

@@ -12,7 +12,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from openhcs.errors import OutputBusy, Stopped
+from openhcs.errors import NotFound, OutputBusy, Stopped
 from openhcs.run.derive import derived_documents
 from openhcs.run.events import Event, ignore
 from openhcs.run.ledger import Ledger
@@ -49,7 +49,8 @@ def execute(
         folder, or ``.zarr`` store, that the plan was made for.
     exist
         what to do about an output that is there: "auto" goes on with the same plan, "resume" wants
-        one to go on with, "error" wants none, "replace" starts it anew.
+        one to go on with, "error" wants none, "replace" makes the plan's wells again, or clears
+        another plan's work first.
     on_event
         called in this thread with every `Event`.
     stop
@@ -89,9 +90,12 @@ class _Run:
         self.gave_up = False
 
     def execute(self, exist: str) -> RunResult:
-        self.ledger.prepare(self.plan.to_json(), self.plan.id, exist=exist, inputs=self.plan.index.root)
+        again = exist == "replace" and self._holds_this_plan()
+        self.ledger.prepare(
+            self.plan.to_json(), self.plan.id, exist="auto" if again else exist, inputs=self.plan.index.root
+        )
         with self.ledger.running():
-            committed = self._committed()
+            committed = set() if again else self._committed()
             skipped = [task for task in self.plan.tasks if task.well in committed]
             todo = [task for task in self.plan.tasks if task.well not in committed]
             self._started(todo, skipped)
@@ -107,6 +111,13 @@ class _Run:
                 "committed stays; run the same command again to go on."
             )
         return result
+
+    def _holds_this_plan(self) -> bool:
+        """Return whether the output is this plan's own: then wells are replaced one by one, each kept until then."""
+        try:
+            return self.ledger.plan_id() == self.plan.id
+        except NotFound:
+            return False
 
     def _committed(self) -> set[str]:
         records = self.ledger.records()

@@ -151,7 +151,7 @@ class ZarrSink:
 
         acquisition, site = image
         names = ("t", "c", "z", "y", "x")
-        self._count(acquisition, pixels)
+        self._count(image, pixels)
         level = pixels if len(pixels) > 1 else pixels[0]
         path = self._paths[image]
         shape = level.shape
@@ -171,14 +171,17 @@ class ZarrSink:
             }
         )
 
-    def _count(self, acquisition: int, pixels: Array) -> None:
+    def _count(self, image: Image, pixels: Array) -> None:
+        """Count the pixels of each channel, those of planes that are really there."""
         from openhcs.ngff.windows import merge
         from openhcs.run.histogram import histogram
 
-        _, _, channels, _ = self._target.layer.axes[acquisition]
-        for place, channel in enumerate(channels):
+        by_channel: dict[int, list[Array]] = {}
+        for key in sorted(self._present[image] - self._listed.keys()):
+            by_channel.setdefault(key[3], []).append(pixels[self._place(key)])
+        for channel, planes in by_channel.items():
             name = str(channel)
-            counted = histogram(pixels[:, place])
+            counted = merge(histogram(plane) for plane in planes)
             known = self._kept.histograms.get(name)
             self._kept.histograms[name] = counted if known is None else merge([known, counted])
 

@@ -83,7 +83,7 @@ def test_the_header_says_shape_dtype_pages_and_description(tmp_path):
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(NotFound, match="a.tif"):
+    with pytest.raises(NotFound, match=r"a\.tif"):
         read_header(tmp_path / "a.tif")
 
 
@@ -93,7 +93,7 @@ def test_a_file_cut_off_is_told(tmp_path, compression):
     whole = (tmp_path / "a.tif").read_bytes()
     for size in (0, 3, 8, 60, len(whole) // 2, len(whole) - 1):
         (tmp_path / "a.tif").write_bytes(whole[:size])
-        with pytest.raises(FormatError, match="a.tif"):
+        with pytest.raises(FormatError, match=r"a\.tif"):
             read(tmp_path / "a.tif", PLANE)
 
 
@@ -120,10 +120,12 @@ def test_garbage_in_a_file_ends_in_our_error_or_in_pixels(tmp_path_factory, data
     for _ in range(data.draw(st.integers(1, 6))):
         raw[data.draw(st.integers(0, min(len(raw), 600) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(raw)
+    told = str(path)
     try:
         read(path, PLANE)
     except OpenHCSError as error:
-        assert str(path) in str(error)
+        told = str(error)
+    assert str(path) in told
 
 
 @pytest.mark.parametrize("dtype", list(OME_TYPES))
@@ -144,5 +146,5 @@ def test_the_same_plane_gives_the_same_bytes():
 
 
 def test_a_dtype_without_a_name_in_ome_is_refused():
-    with pytest.raises(InvalidType, match="holds no int64.*keep Zarr"):
+    with pytest.raises(InvalidType, match=r"holds no int64.*keep Zarr"):
         encode_ome_tiff(PLANE.astype(np.int64))
