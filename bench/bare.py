@@ -8,11 +8,14 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorstore as ts
 import tifffile
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAME = re.compile(r"_(?P<well>[A-Z]\d\d)_s(?P<site>\d+)_w(?P<wave>\d+)\.")
 
@@ -41,7 +44,10 @@ def write(folder: Path, array: np.ndarray, context: ts.Context) -> None:
             "chunk_shape": inner,
             "codecs": [
                 {"name": "bytes", "configuration": {"endian": "little"}},
-                {"name": "blosc", "configuration": {"cname": "zstd", "clevel": 1, "shuffle": "bitshuffle", "typesize": 2}},
+                {
+                    "name": "blosc",
+                    "configuration": {"cname": "zstd", "clevel": 1, "shuffle": "bitshuffle", "typesize": 2},
+                },
                 {"name": "crc32c"},
             ],
             "index_codecs": [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}],

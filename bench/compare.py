@@ -18,9 +18,9 @@ import tempfile
 import time
 from pathlib import Path
 
-import bare
 import numpy as np
 
+import bare
 from openhcs import FileManager, FunctionStep, GlobalPipelineConfig, PipelineOrchestrator, convert, open_plate
 from openhcs.testing.synthetic import make_plate
 
@@ -139,20 +139,26 @@ class Bench:
         self.clean()
         convert(self.plate, f"{self.out}.zarr")
         plate = open_plate(f"{self.out}.zarr")
-        times = [timed(lambda w=well: plate[w].site(2).channel("FITC").read()) for well in plate.wells for _ in range(5)]
+        times = [
+            timed(lambda w=well: plate[w].site(2).channel("FITC").read()) for well in plate.wells for _ in range(5)
+        ]
         row("one plane out of a plate", f"{statistics.median(times) * 1e3:.1f} ms", "≤ 10 ms")
 
     def growth(self) -> None:
         peaks = {}
         for wells in (8, 96):
-            plate = make_plate(self.folder / f"growth{wells}", wells=wells, sites=1, channels=("DAPI", "FITC"), size=(540, 540))
+            plate = make_plate(
+                self.folder / f"growth{wells}", wells=wells, sites=1, channels=("DAPI", "FITC"), size=(540, 540)
+            )
             target = self.folder / f"out_{wells}.zarr"
             program = (
                 "import sys, resource\nfrom openhcs import convert, GlobalPipelineConfig\n"
                 "convert(sys.argv[1], sys.argv[2], config=GlobalPipelineConfig(num_workers=2))\n"
                 "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
             )
-            done = subprocess.run([sys.executable, "-c", program, plate, target], capture_output=True, text=True, check=True)
+            done = subprocess.run(
+                [sys.executable, "-c", program, plate, target], capture_output=True, text=True, check=True
+            )
             peaks[wells] = int(done.stdout) / 1024
             shutil.rmtree(plate)
         row("peak RSS, 8 and 96 wells", f"{peaks[8]:.0f} and {peaks[96]:.0f} MB", "the same")

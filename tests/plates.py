@@ -31,9 +31,7 @@ def make_index(
                             continue
                         state = (absent or {}).get(place, PlaneState.PRESENT)
                         source = FileSource(f"{well}_s{s}_w{c}_z{k}_t{time}.tif", size=9, mtime_ns=1)
-                        planes.append(
-                            Plane(well=well, site=s, channel=c, z=k, t=time, source=source, state=state)
-                        )
+                        planes.append(Plane(well=well, site=s, channel=c, z=k, t=time, source=source, state=state))
     rows, columns = plate_shape(names)
     return PlateIndex(
         name="P1",

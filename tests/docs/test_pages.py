@@ -74,9 +74,8 @@ def test_the_places_of_the_architecture_exist() -> None:
 
 
 def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from openhcs.testing.synthetic import make_plate
-
     from openhcs.steps import gaussian, max_projection, percentile_normalize
+    from openhcs.testing.synthetic import make_plate
 
     monkeypatch.chdir(tmp_path)
     made = make_plate("PLATE", wells=("A01", "B02"), sites=1, channels=("DAPI", "FITC"), size=(64, 64), z=2)

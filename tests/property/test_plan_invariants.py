@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from plates import make_index
 
 from openhcs.core.config import GlobalPipelineConfig
 from openhcs.core.steps import FunctionStep
 from openhcs.plan.compile import compile_plan
 from openhcs.plan.facts import Facts
 from openhcs.plan.schedule import schedule
+from plates import make_index
 
 COMPONENTS = ("site", "channel", "z_index", "timepoint")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from plates import make_index
 
 from openhcs.constants.constants import GroupBy, VariableComponents
 from openhcs.core.config import GlobalPipelineConfig, MaterializationBackend, VFSConfig
@@ -14,6 +13,7 @@ from openhcs.core.steps import FunctionStep
 from openhcs.errors import InputError, MissingPlanes, OutOfBudget, PlanError, StorageFull
 from openhcs.plan.compile import compile_plan
 from openhcs.plan.facts import Facts, Probed
+from plates import make_index
 
 SITE, CHANNEL, Z = VariableComponents.SITE, VariableComponents.CHANNEL, VariableComponents.Z_INDEX
 CONFIG = GlobalPipelineConfig()
@@ -35,7 +35,9 @@ def planned(steps, index=None, config=CONFIG, facts=None, **more):
 
 def test_without_steps_the_plan_keeps_the_plate_as_it_was_read():
     plan = planned([])
-    assert [(target.after, target.backend, target.path) for target in plan.recipe.targets] == [(0, "zarr", "images.zarr")]
+    assert [(target.after, target.backend, target.path) for target in plan.recipe.targets] == [
+        (0, "zarr", "images.zarr")
+    ]
     assert [task.calls for task in plan.tasks] == [0, 0]
     assert plan.images(plan.recipe.targets[0]) == 4
 
@@ -88,9 +90,14 @@ def test_force_disk_output_on_the_last_step_adds_nothing():
 
 def test_a_named_backend_is_honoured():
     plan = planned([said("a", force_disk_output="disk"), said("b")])
-    assert [(target.backend, target.path) for target in plan.recipe.targets] == [("disk", "steps/1_a"), ("zarr", "images.zarr")]
+    assert [(target.backend, target.path) for target in plan.recipe.targets] == [
+        ("disk", "steps/1_a"),
+        ("zarr", "images.zarr"),
+    ]
     disk = GlobalPipelineConfig(vfs=VFSConfig(materialization_backend=MaterializationBackend.DISK))
-    assert [(target.backend, target.path) for target in planned([said("a")], config=disk).recipe.targets] == [("disk", "images")]
+    assert [(target.backend, target.path) for target in planned([said("a")], config=disk).recipe.targets] == [
+        ("disk", "images")
+    ]
 
 
 def test_a_plan_that_keeps_nothing_is_refused():
@@ -133,7 +140,7 @@ def test_groups_without_functions_are_dropped_or_passed_on():
 
 def test_missing_planes_are_counted_and_the_flag_is_shown():
     absent = {("A01", 2, 1, 1, 1): PlaneState.MISSING, ("A02", 1, 2, 1, 1): PlaneState.NOT_RECORDED}
-    with pytest.raises(MissingPlanes, match="1 missing and 1 not recorded.*A01_s2_c1_z1_t1.*--missing skip"):
+    with pytest.raises(MissingPlanes, match=r"1 missing and 1 not recorded.*A01_s2_c1_z1_t1.*--missing skip"):
         planned([], make_index(absent=absent))
 
 
@@ -173,7 +180,7 @@ def test_identity_follows_the_work_and_not_the_machine(change, same):
 
 def test_a_well_that_does_not_fit_tells_the_numbers():
     tight = GlobalPipelineConfig(vfs=VFSConfig(memory_budget=10_000))
-    with pytest.raises(OutOfBudget, match="budget is 0 MB.*memory_budget"):
+    with pytest.raises(OutOfBudget, match=r"budget is 0 MB.*memory_budget"):
         planned([], config=tight)
 
 
@@ -189,7 +196,7 @@ def test_results_that_cannot_fit_on_the_disk_are_refused():
 
 
 def test_a_store_as_output_holds_one_set_of_images():
-    with pytest.raises(PlanError, match="steps/1_a.zarr.*Name a folder"):
+    with pytest.raises(PlanError, match=r"steps/1_a.zarr.*Name a folder"):
         planned([said("a", force_disk_output=True), said("b")], facts=Facts(store_output=True))
     assert planned([], facts=Facts(store_output=True)).recipe.targets[0].path == ""
 
