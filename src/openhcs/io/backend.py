@@ -51,14 +51,30 @@ class MakesDirs(Protocol):
 
 
 @runtime_checkable
-class HoldsArrays(Protocol):
-    """A backend that reads and writes parts of an array."""
+class OpensArrays(Protocol):
+    """A backend that reads parts of an array."""
+
+    def open_array(self, path: str) -> ArrayHandle:
+        """Open an array without reading pixels."""
+
+
+@runtime_checkable
+class HoldsArrays(OpensArrays, Protocol):
+    """A backend that reads and writes parts of an array.
+
+    Its ``save`` takes `openhcs.io.blocks.Blocks` too, and reads them part by part.
+    """
 
     def create_array(self, path: str, spec: ArraySpec, *, overwrite: bool = False) -> ArrayHandle:
         """Make an array to be filled through its handle."""
 
-    def open_array(self, path: str) -> ArrayHandle:
-        """Open an array without reading pixels."""
+
+@runtime_checkable
+class KeepsStores(Protocol):
+    """A backend that keeps many values in one store."""
+
+    def store(self, path: str) -> str:
+        """Return the store that a value at ``path`` belongs to."""
 
 
 @runtime_checkable

@@ -175,6 +175,12 @@ class FileOps:
             if not os.path.isdir(path):
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fspath(path))
 
+    def make_private_dir(self, path: str | Path) -> None:
+        """Make a directory that only this user can enter; `AlreadyExists` if the name is taken."""
+        with _told("make the folder", path):
+            self.step("mkdir", path)
+            os.mkdir(path, 0o700)
+
     def rename(self, source: str | Path, target: str | Path) -> None:
         """Rename a file over another, or a directory to a free name."""
         with _told("rename to", target):

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from openhcs.core.config import ZarrConfig
 from openhcs.errors import AlreadyExists, InvalidPath, InvalidType, InvalidValue, NotFound
+from openhcs.io.blocks import Blocks
 from openhcs.io.fsops import TEMPORARY, FileOps
+from openhcs.io.values import array_of
 from openhcs.io.zarr_array import create_handle, open_handle, write_array
 from openhcs.io.zarr_document import group_document
 from openhcs.io.zarr_plate import PlateStore, attributes_of, parse_plane
@@ -29,6 +29,8 @@ from openhcs.ngff.parse import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import numpy as np
 
     from openhcs.core.arrays import ArraySpec
     from openhcs.io.backend import ArrayHandle
@@ -176,6 +178,10 @@ class ZarrBackend:
             self._remove(place.folder)
         else:
             self._remove_plain(place.plain)
+
+    def store(self, path: str) -> str:
+        """Return the store that an array at ``path`` belongs to."""
+        return str(self._place(path).store)
 
     def usage(self) -> StoreUsage:
         """Return bytes on disk and arrays held, below the root or in the stores used so far."""
@@ -336,10 +342,10 @@ class ZarrBackend:
 
 
 def _as_array(value: Any) -> np.ndarray[Any, np.dtype[Any]]:
-    if hasattr(value, "__array__"):
-        return np.asarray(value)
-    if hasattr(value, "__dlpack__"):
-        return np.from_dlpack(value)
+    """Return an array, or something whose parts are arrays: the encoder asks for no more."""
+    array: Any = value if isinstance(value, Blocks) else array_of(value)
+    if array is not None:
+        return array  # type: ignore[no-any-return]
     raise InvalidType(
         f"the zarr backend holds arrays, not {type(value).__name__}; save it with the disk or memory backend",
         backend=NAME,

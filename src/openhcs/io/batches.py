@@ -1,0 +1,83 @@
+"""Many values at once: refused together before anything is done, or done at the same time."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from openhcs.errors import InvalidType, InvalidValue, OpenHCSError
+from openhcs.io.backend import GivesBack, KeepsStores
+from openhcs.io.values import array_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from openhcs.io.backend import Backend
+
+    Call = tuple[Callable[..., Any], tuple[Any, ...], Mapping[str, Any]]
+
+MOST_THREADS = 16
+
+
+def check_batch(backend: Backend, values: Sequence[Any], paths: Sequence[str]) -> None:
+    """Refuse a batch that is not one: other lengths, a path twice, mixed dtypes or stores."""
+    if len(values) != len(paths):
+        raise InvalidValue(f"{len(values)} values for {len(paths)} paths; nothing was written")
+    seen: dict[str, int] = {}
+    for number, path in enumerate(paths):
+        if path in seen:
+            raise InvalidValue(f"items {seen[path]} and {number} both go to {path}; nothing was written", path=path)
+        seen[path] = number
+    kinds = [_kind(value) for value in values]
+    for number, kind in enumerate(kinds):
+        if kind != kinds[0]:
+            raise InvalidType(
+                f"item {number} ({paths[number]}) is {kind}, item 0 is {kinds[0]}: a batch holds one kind and casts "
+                "nothing. Save them in batches of one dtype each.",
+                path=paths[number],
+            )
+    if isinstance(backend, KeepsStores):
+        _check_stores(backend, paths)
+
+
+def _check_stores(backend: KeepsStores, paths: Sequence[str]) -> None:
+    stores = [backend.store(path) for path in paths]
+    for number, store in enumerate(stores):
+        if store != stores[0]:
+            raise InvalidValue(
+                f"item {number} ({paths[number]}) goes to {store}, item 0 to {stores[0]}: a batch goes to one store",
+                path=paths[number],
+            )
+
+
+def _kind(value: Any) -> str:
+    array = array_of(value) if not hasattr(value, "dtype") else value
+    return "no array" if array is None else f"an array of {str(array.dtype).removeprefix('torch.')}"
+
+
+def run_batch(backend: Backend, calls: Sequence[Call], paths: Sequence[str]) -> list[Any]:
+    """Make the calls and return what they return, in order; an error names its item.
+
+    Values of a backend that hands them over lie in this process: threads would only wait there.
+    """
+    jobs = [(number, call, paths[number], len(calls)) for number, call in enumerate(calls)]
+    if len(jobs) < 2 or isinstance(backend, GivesBack):
+        return [_item(job) for job in jobs]
+    threads = min(len(jobs), MOST_THREADS, 4 * (os.cpu_count() or 1))
+    with ThreadPoolExecutor(threads, thread_name_prefix="openhcs-batch") as pool:
+        futures = [pool.submit(_item, job) for job in jobs]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _item(job: tuple[int, Call, str, int]) -> Any:
+    number, (verb, given, flags), path, count = job
+    try:
+        return verb(*given, **flags)
+    except OpenHCSError as error:
+        error.message = f"item {number} of {count} ({path}): {error.message}"
+        raise
