@@ -1,0 +1,129 @@
+"""Documents of a Zarr store, read as small files: attributes of groups, shape and dtype of arrays."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from posixpath import normpath
+from typing import TYPE_CHECKING, Any
+
+from openhcs.errors import FormatError, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from openhcs.core.plate import Files
+
+DOCUMENT_LIMIT = 64 * 2**20
+_V2_DTYPE = re.compile(r"[<>|=](?P<kind>[biufc])(?P<bytes>[0-9]{1,2})")
+_KINDS = {"b": "bool", "i": "int", "u": "uint", "f": "float", "c": "complex"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrayFacts:
+    """What an array's document says: shape, dtype as numpy names it."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+
+class Store:
+    """The documents of one store, at ``prefix`` below a folder; `None` where there is none."""
+
+    def __init__(self, files: Files, prefix: str = "") -> None:
+        self._files = files
+        self._prefix = f"{prefix}/" if prefix else ""
+
+    def attributes(self, group: str = "") -> dict[str, Any] | None:
+        """Return the attributes of a group, whichever version of Zarr it is.
+
+        Raises
+        ------
+        FormatError
+            the document is no JSON object.
+        """
+        told = self._json(join(group, "zarr.json"))
+        if told is not None:
+            found = told.get("attributes", {})
+            return found if told.get("node_type") == "group" and isinstance(found, dict) else None
+        return self._json(join(group, ".zattrs"))
+
+    def document_of(self, group: str = "") -> str:
+        """Return the name of the document that `attributes` reads."""
+        return "zarr.json" if self._json(join(group, "zarr.json")) is not None else ".zattrs"
+
+    def array(self, path: str) -> ArrayFacts | None:
+        """Return what an array's document says.
+
+        Raises
+        ------
+        FormatError
+            the document is damaged or is of a group.
+        """
+        for name, key in (("zarr.json", "data_type"), (".zarray", "dtype")):
+            told = self._json(join(path, name))
+            if told is None:
+                continue
+            with placed(join(path, name)):
+                shape, dtype = told.get("shape"), told.get(key)
+                if not isinstance(shape, list) or not all(isinstance(n, int) and n >= 0 for n in shape):
+                    raise FormatError(f"no array is described: shape is {shape!r:.80}")
+                return ArrayFacts(shape=tuple(shape), dtype=_numpy_name(dtype))
+        return None
+
+    def _json(self, path: str) -> dict[str, Any] | None:
+        try:
+            data = self._files.read_bytes(self._prefix + path, limit=DOCUMENT_LIMIT)
+        except NotFound:
+            return None
+        with placed(self._prefix + path):
+            try:
+                told = json.loads(data)
+            except (ValueError, RecursionError) as error:
+                raise FormatError(f"no JSON: {error}") from None
+            if not isinstance(told, dict):
+                raise FormatError(f"the document is {told!r:.40}, not a JSON object")
+        return told
+
+
+@contextmanager
+def placed(path: str) -> Iterator[None]:
+    """Name the document in errors that do not know where they came from."""
+    try:
+        yield
+    except FormatError as error:
+        if error.path is not None:
+            raise
+        raise FormatError(f"{path}: {error}", path=path) from None
+
+
+def join(*parts: str) -> str:
+    """Return one path of several, empty ones left out."""
+    return "/".join(part for part in parts if part)
+
+
+def inside(folder: str, path: str) -> str:
+    """Return ``path`` below ``folder``.
+
+    Raises
+    ------
+    FormatError
+        it leaves the folder.
+    """
+    inner = normpath(path) if path else "."
+    if inner.startswith("/") or inner.split("/")[0] == "..":
+        raise FormatError(f"{folder or 'the store'}: the path {path!r} leads out of it", path=folder)
+    return join(folder, "" if inner == "." else inner)
+
+
+def _numpy_name(dtype: Any) -> str:
+    """Return numpy's name of a data type of Zarr v2 or v3."""
+    match = _V2_DTYPE.fullmatch(dtype) if isinstance(dtype, str) else None
+    if match is not None:
+        bits = int(match["bytes"]) * 8
+        return "bool" if match["kind"] == "b" else f"{_KINDS[match['kind']]}{bits}"
+    if not isinstance(dtype, str):
+        raise FormatError(f"an array of data type {dtype!r:.80} is not read")
+    return dtype
