@@ -135,6 +135,7 @@ class _Plate:
         shape = kind[1][-2:] if kind else None
         document = self.store.document_of()
         wells = len(self.grid.wells)
+        version = f" of version {self.version}" if self.version else ""
         return PlateIndex(
             name=name_of(self.model, self.own, self.root),
             root=self.root,
@@ -152,10 +153,8 @@ class _Plate:
             metadata_files=() if self.own else (document,),
             unmatched=tuple(self.unmatched),
             warnings=tuple(dict.fromkeys(self.warnings)),
-            why=f"{document} describes an OME-Zarr {self.version or ''} plate of {wells} well{'s' * (wells != 1)}".replace(
-                "  ", " "
-            )
-            + (", written by openhcs" if self.own else ""),
+            why=f"{document} describes an OME-Zarr plate{version}; it lists {wells} well{'s' * (wells != 1)}"
+            + (" and was written by openhcs" if self.own else ""),
         )
 
     def _well(self, well: str, path: str) -> None:
