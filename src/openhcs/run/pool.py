@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import sys
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from openhcs.errors import PlanError, WorkerLost
 from openhcs.run import worker
+from openhcs.run.sending import sendable
 from openhcs.run.task import Broken, attempt, configure
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Processes:
     def run(self, job: Job, tasks: Sequence[Task], stop: threading.Event, begun: Begun) -> Iterator[Outcome]:
         """Yield each task's outcome as it ends."""
         refuse_unguarded_script()
-        crew = _Crew(_sendable(job), self._threads)
+        crew = _Crew(sendable(job), self._threads)
         waiting = deque(tasks)
         deaths: dict[str, int] = {}
         try:
@@ -133,20 +133,6 @@ def _lost(task: Task) -> WorkerLost:
         f"{task.peak_bytes / 1e6:.0f} MB. Run with fewer workers (--workers 1).",
         well=task.well,
     )
-
-
-def _sendable(job: Job) -> bytes:
-    import cloudpickle
-
-    for name in [name for name in sys.modules if name.startswith("openhcs_pipeline_")]:
-        cloudpickle.register_pickle_by_value(sys.modules[name])
-    try:
-        return bytes(cloudpickle.dumps(job))
-    except Exception as error:  # pickling runs the user's objects' code
-        raise PlanError(
-            f"the pipeline's functions cannot be sent to worker processes: {type(error).__name__}: {error}. Keep open "
-            "files, locks and connections out of their arguments, or use threads (use_threading=True, --threads)."
-        ) from error
 
 
 def refuse_unguarded_script() -> None:
@@ -218,8 +204,8 @@ class _Crew:
         self._hands.remove(hand)
         if not hand.started:
             raise WorkerLost(
-                "a worker process ended before it could start. If this run was started by a script of yours, put the "
-                'lines that run it under\n    if __name__ == "__main__":\n        main()'
+                "a worker process ended before it could start; what it said stands above. If a script of yours started "
+                'this run, put the lines that run it under\n    if __name__ == "__main__":\n        main()'
             )
         self.hire()
         return [] if hand.task is None else [(hand.task, None)]
