@@ -8,6 +8,7 @@ that takes the root (a Path or None) and returns a `openhcs.io.backend.Backend`.
 
 from __future__ import annotations
 
+import threading
 from enum import Enum
 from fnmatch import fnmatchcase
 from importlib import import_module
@@ -79,6 +80,7 @@ class FileManager:
         self._ops = ops if ops is not None else FileOps()
         self._made: dict[object, Backend] = {}
         self._made.update((backends or {}).items())
+        self._making = threading.Lock()
         self._key = self._root.key
 
     def backend(self, name: BackendName) -> Backend:
@@ -100,9 +102,11 @@ class FileManager:
         text = name.value if isinstance(name, Enum) else name
         if not isinstance(text, str):
             raise InvalidType(f"a backend is named by text or an enum, not {name!r}")
-        if text not in self._made:
-            self._made[text] = self._make(text)
-        return self._made.setdefault(name, self._made[text])
+        with self._making:
+            if text not in self._made:
+                self._made[text] = self._make(text)
+            self._made[name] = self._made[text]
+        return self._made[name]
 
     def _make(self, name: str) -> Backend:
         where = TABLE.get(name)

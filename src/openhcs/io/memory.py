@@ -253,15 +253,12 @@ class MemoryBackend:
             above = parent_of(above)
 
     def _make_dirs(self, path: str) -> None:
+        inside: dict[str, None] = {}
         while path not in self._children:
-            self._children[path] = {}
-            above = parent_of(path)
-            name = name_of(path)
-            if above in self._children:
-                self._children[above][name] = None
-                return
-            self._children[above] = {name: None}
-            path = above
+            self._children[path] = inside
+            inside = {name_of(path): None}
+            path = parent_of(path)
+        self._children[path].update(inside)
 
     def _below(self, path: str) -> Iterator[str]:
         for name in self._children[path]:
