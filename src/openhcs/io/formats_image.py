@@ -1,0 +1,164 @@
+"""TIFF and PNG: images other programs open, with every value as it was."""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from openhcs.errors import FormatError
+from openhcs.io.formats import NAME, Format, check_expansion, check_room, reading
+from openhcs.io.formats_array import DEFLATE_RATIO, array_reason, as_array
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+TIFF_DTYPES = frozenset(
+    {
+        "bool",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "float16",
+        "float32",
+        "float64",
+        "complex64",
+        "complex128",
+    }
+)
+RATIOS = {1: 1, 8: DEFLATE_RATIO, 32946: DEFLATE_RATIO, 5: 4096, 32773: 64}
+"""Most bytes that one stored byte can become, by TIFF's number of the codec."""
+OTHER_RATIO = 40_000
+PNG_SAMPLES = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
+"""Values per pixel after decoding, by colour type; a palette may add a fourth."""
+PNG_HEADER = struct.Struct(">8s4x4sIIBB")
+
+
+def tiff_reason(value: Any) -> str | None:
+    """Return why TIFF cannot hold a value exactly, or None."""
+    if (why := array_reason(value)) is not None:
+        return why
+    array = as_array(value)
+    if array.dtype.name not in TIFF_DTYPES:
+        return f"TIFF has no dtype {array.dtype.name}"
+    if array.ndim < 2 or array.size == 0:
+        return f"shape {array.shape} has no pixels in two axes"
+    return None
+
+
+def encode_tiff(value: Any) -> memoryview:
+    """Return an uncompressed TIFF, the last two axes a page, the whole shape in its description."""
+    import tifffile
+
+    array = as_array(value)
+    buffer = io.BytesIO()
+    tifffile.imwrite(
+        buffer,
+        np.ascontiguousarray(array),
+        photometric="minisblack",
+        planarconfig=None,
+        metadata={"shape": array.shape},
+        software="openhcs",
+    )
+    return buffer.getbuffer()
+
+
+def decode_tiff(path: Path) -> Array:
+    """Return the one image of a TIFF, of one or more pages, as a new array."""
+    from openhcs.io.tiff import BROKEN
+
+    with reading(path, "TIFF", BROKEN), open_tiff(path) as tif:
+        series = tiff_series(tif, path)
+        array: Array = series.asarray()
+        if array.shape != tuple(series.shape):
+            raise FormatError(f"{path} is damaged: {array.shape} is not {series.shape}", path=path, backend=NAME)
+        return array
+
+
+def open_tiff(path: Path) -> Any:
+    """Open a TIFF alone, whatever other files it names."""
+    import tifffile
+
+    return tifffile.TiffFile(path, _multifile=False)
+
+
+def tiff_series(tif: Any, path: Path) -> Any:
+    """Return the one image of an open TIFF after its size was held against the file."""
+    if len(tif.series) != 1:
+        raise FormatError(
+            f"{path} holds {len(tif.series)} images of different shape; load reads one, take tifffile for the others",
+            path=path,
+            backend=NAME,
+        )
+    series = tif.series[0]
+    size = tif.filehandle.size
+    check_room(math.prod(series.shape) * series.dtype.itemsize, path)
+    pages = list(series.pages)
+    if any(page is None for page in pages):
+        raise FormatError(f"{path} is a part of an image whose other files are not read", path=path, backend=NAME)
+    first = tif.pages[0]
+    decoded = math.prod(series.shape) * (series.dtype.itemsize if series.dtype.kind != "b" else 1 / 8)
+    check_expansion(int(decoded), size, RATIOS.get(int(first.compression), OTHER_RATIO), path)
+    for page in pages:
+        ends = [start + count for start, count in zip(page.dataoffsets, page.databytecounts, strict=True)]
+        if max(ends, default=0) > size:
+            raise FormatError(f"{path} is cut off: pixels reach to byte {max(ends)} of {size}", path=path, backend=NAME)
+    return series
+
+
+def png_reason(value: Any) -> str | None:
+    """Return why PNG cannot hold a value exactly, or None."""
+    if (why := array_reason(value)) is not None:
+        return why
+    array = as_array(value)
+    if array.dtype.name not in {"uint8", "uint16"}:
+        return f"PNG holds uint8 and uint16, not {array.dtype.name}"
+    if array.size == 0 or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (2, 3, 4))):
+        return f"PNG holds one plane (y, x), or (y, x, 2 to 4 colours), not shape {array.shape}"
+    return None
+
+
+def encode_png(value: Any) -> bytes:
+    """Return a PNG of one plane."""
+    import imagecodecs
+
+    array = as_array(value)
+    native = array.astype(array.dtype.newbyteorder("="), copy=False)
+    return bytes(imagecodecs.png_encode(np.ascontiguousarray(native)))
+
+
+def decode_png(path: Path) -> Array:
+    """Return the image as a new array, uint8 or uint16."""
+    import imagecodecs
+
+    with reading(path, "PNG", (ValueError, struct.error, KeyError, RuntimeError, imagecodecs.PngError)):
+        with open(path, "rb") as file:
+            size = file.seek(0, io.SEEK_END)
+            file.seek(0)
+            _check_png(file.read(PNG_HEADER.size), size, path)
+            file.seek(0)
+            data = file.read()
+        array: Array = imagecodecs.png_decode(data)
+        return array
+
+
+def _check_png(head: bytes, size: int, path: Path) -> None:
+    magic, kind, x, y, bits, colour = PNG_HEADER.unpack(head)
+    if magic != b"\x89PNG\r\n\x1a\n" or kind != b"IHDR" or colour not in PNG_SAMPLES:
+        raise FormatError(f"{path} is no PNG: it begins with {magic!r}", path=path, backend=NAME)
+    check_room(x * y * (PNG_SAMPLES[colour] + 1) * max(1, bits // 8), path)
+    check_expansion(x * y * (1 if colour == 3 else PNG_SAMPLES[colour]) * bits // 8, size, DEFLATE_RATIO, path)
+
+
+TIFF = Format(name="TIFF", can_hold=tiff_reason, encode=encode_tiff, decode=decode_tiff)
+PNG = Format(name="PNG", can_hold=png_reason, encode=encode_png, decode=decode_png)
