@@ -60,10 +60,20 @@ def format_name(name: Name) -> str:
     )
 
 
-def plate_home(path: str) -> str:
-    """Return the folder of the plate a file belongs to: the one that holds ``Images``, else the file's own.
+def plate_of_index(path: str) -> str:
+    """Return the folder of the plate an index tells of: where it lies, or above ``Images``.
 
-    >>> plate_home("plate/Images/sub/a.tiff"), plate_home("plate/Index.xml")
+    >>> plate_of_index("plate/Images/Index.xml"), plate_of_index("plate/Index.xml")
+    ('plate', 'plate')
+    """
+    folder = posixpath.dirname(path)
+    return posixpath.dirname(folder) if posixpath.basename(folder).lower() == IMAGES else folder
+
+
+def plate_of_image(path: str) -> str:
+    """Return the folder of the plate an image belongs to: the one that holds ``Images``, else its own.
+
+    >>> plate_of_image("plate/Images/sub/a.tiff"), plate_of_image("plate/a.tiff")
     ('plate', 'plate')
     """
     parts = path.split("/")[:-1]
@@ -84,7 +94,7 @@ class Finder:
     def __init__(self, files: Files, index_path: str) -> None:
         self._there = {file.path: file for file in files.list()}
         own = posixpath.dirname(index_path)
-        home = plate_home(index_path)
+        home = plate_of_index(index_path)
         beside = {file.split("/")[len(home.split("/")) if home else 0] for file in self._there if is_below(file, home)}
         images = [posixpath.join(home, name) for name in sorted(beside) if name.lower() == IMAGES]
         self._folders = tuple(dict.fromkeys([own, *images, home]))

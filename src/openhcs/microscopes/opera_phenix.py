@@ -19,7 +19,16 @@ from typing import TYPE_CHECKING
 from openhcs.core.plate import Acquisition, Channel, Plane, PlaneState, PlateIndex, Unmatched
 from openhcs.core.wells import plate_shape, row_name, well_name
 from openhcs.errors import FormatError, InputError
-from openhcs.microscopes.harmony_files import INDEX_NAMES, SPELT, Finder, Name, is_below, parse_name, plate_home
+from openhcs.microscopes.harmony_files import (
+    INDEX_NAMES,
+    SPELT,
+    Finder,
+    Name,
+    is_below,
+    parse_name,
+    plate_of_image,
+    plate_of_index,
+)
 from openhcs.microscopes.harmony_xml import parse_harmony
 from openhcs.microscopes.protocol import NotMine
 
@@ -75,7 +84,7 @@ def _find_index(files: Files) -> tuple[str, HarmonyIndex] | None:
     candidates: dict[str, list[str]] = defaultdict(list)
     for file in files.list():
         if posixpath.basename(file.path).lower() in INDEX_NAMES:
-            candidates[plate_home(file.path)].append(file.path)
+            candidates[plate_of_index(file.path)].append(file.path)
     found: dict[str, tuple[str, HarmonyIndex]] = {}
     empty = None
     for home, paths in candidates.items():
@@ -111,7 +120,7 @@ def _named(files: Files) -> list[_Image]:
 
 
 def _named_alone(files: Files, named: list[_Image]) -> PlateIndex:
-    homes = {plate_home(image.source.path) for image in named if image.source}
+    homes = {plate_of_image(image.source.path) for image in named if image.source}
     clash = len({image.name for image in named}) < len(named)
     if len(homes) > 1 and (clash or any("/images/" in f"/{i.source.path}".lower() for i in named if i.source)):
         raise _several(files, homes)
@@ -348,7 +357,7 @@ class _Plate:
 
     def _others(self) -> tuple[tuple[str, ...], tuple[Unmatched, ...]]:
         """Return documents to keep, and files that are no plane with the reason."""
-        home = None if self.index_path is None else plate_home(self.index_path)
+        home = None if self.index_path is None else plate_of_index(self.index_path)
         metadata, unmatched = [], []
         for file in self.files.list():
             if file.path in self.used:

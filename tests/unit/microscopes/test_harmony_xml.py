@@ -21,6 +21,10 @@ IMAGE = (
 )
 
 
+def placed(unit: str) -> str:
+    return IMAGE.replace("<Row>", f'<PositionX Unit="{unit}">1</PositionX><Row>')
+
+
 def document(images: str = IMAGE, head: str = "") -> bytes:
     return f"<EvaluationInputData>{head}<Images>{images}</Images></EvaluationInputData>".encode()
 
@@ -102,8 +106,8 @@ LAUGHS = (
         (document(IMAGE.replace("<Row>1", f"<Row>{'9' * 9999}")), "image 0101K1F1P1R1: Row is '999"),
         (document(IMAGE.replace("<FieldID>1</FieldID>", "")), "FieldID is not told"),
         (document(IMAGE.replace("<Row>", "<PositionX>far</PositionX><Row>")), "PositionX is 'far', not a number"),
-        (document(IMAGE.replace("<Row>", '<PositionX Unit="mm">1</PositionX><Row>')), "PositionX is given in 'mm'"),
-        (document(IMAGE * 2).replace(b"<URL>a", b'<PositionX Unit="mm">1</PositionX><URL>a'), "given in 'mm'"),
+        (document(placed("mm")), "PositionX is given in 'mm'"),
+        (document(placed("m") + placed("mm")), "PositionX is given in 'mm'"),
         (document(head="<Plates><Plate><PlateRows>1000000000</PlateRows></Plate></Plates>"), "PlateRows is"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -263,6 +263,47 @@ def test_an_index_without_images_is_refused_by_name(tmp_path: Path) -> None:
         OperaPhenix().index(FolderFiles(tmp_path))
 
 
+def test_an_index_larger_than_allowed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plate = make_plate(tmp_path / "P1", layout="opera_phenix", wells=1, sites=1, size=(16, 16))
+    monkeypatch.setattr("openhcs.microscopes.opera_phenix.INDEX_LIMIT", 1000)
+    with pytest.raises(FormatError, match=r"Index\.idx\.xml is larger than the 1000 bytes"):
+        OperaPhenix().index(FolderFiles(plate))
+
+
+def test_a_plate_told_smaller_than_its_wells_grows_and_says_so(tmp_path: Path) -> None:
+    plate = make_plate(tmp_path / "P1", layout="opera_phenix", wells=["H12"], sites=1, size=(16, 16))
+    edit_index(plate, "<PlateRows>8<", "<PlateRows>2<")
+    index = read(plate)
+    assert (len(index.rows), len(index.columns)) == (8, 12)
+    assert index.warnings == ("the index tells 2 x 12 wells and names images in row 8, column 12",)
+
+
+def test_the_step_in_z_is_seen_across_a_gap_and_downwards(tmp_path: Path) -> None:
+    plate = make_plate(tmp_path / "P1", layout="opera_phenix", wells=1, sites=1, channels=("A",), z=3, size=(16, 16))
+    assert read(plate).z_step_um == 2
+    edit_index(plate, "<PlaneID>2<", "<PlaneID>4<")
+    edit_index(plate, "<PlaneID>3<", "<PlaneID>0<")
+    edit_index(plate, "<PlaneID>1<", "<PlaneID>7<")
+    assert read(plate).z_step_um == pytest.approx(2 / 3)
+
+
+def test_a_plate_below_a_folder_of_images_is_found_whole(tmp_path: Path) -> None:
+    make_plate(tmp_path / "Images" / "P1", layout="opera_phenix", wells=1, sites=1, size=(16, 16))
+    (tmp_path / "Images" / "P1" / "Images" / "Index.idx.xml").rename(tmp_path / "Images" / "P1" / "Index.xml")
+    assert read(tmp_path).states[PlaneState.PRESENT] == 2
+    make_plate(tmp_path / "Images" / "P2", layout="opera_phenix", wells=1, sites=1, size=(16, 16))
+    with pytest.raises(InputError, match=r"2 Harmony plates: Images/P1, Images/P2"):
+        OperaPhenix().index(FolderFiles(tmp_path))
+
+
+def test_pixels_may_be_wider_than_high(tmp_path: Path) -> None:
+    plate = make_plate(tmp_path / "P1", layout="opera_phenix", wells=1, sites=1, size=(16, 16))
+    text = (plate / "Images" / "Index.idx.xml").read_text("utf-8-sig")
+    told = text.partition('<ImageResolutionX Unit="m">')[2].partition("<")[0]
+    edit_index(plate, f'<ImageResolutionX Unit="m">{told}<', '<ImageResolutionX Unit="m">2E-06<')
+    assert read(plate).pixel_size_um == (0.65, 2)
+
+
 def test_a_size_other_than_the_indexs_is_told(tmp_path: Path) -> None:
     plate = make_plate(tmp_path / "P1", layout="opera_phenix", wells=1, sites=1, size=(16, 16))
     edit_index(plate, "<ImageSizeX>16<", "<ImageSizeX>17<")
