@@ -69,13 +69,13 @@ def detect(files: Files, microscope: Layout | str = Layout.AUTO, *, pattern: str
         return _sure(Generic(pattern=pattern).index(files), "generic", files)
     if name != Layout.AUTO.value:
         return _sure(load(name).index(files), name, files)
-    _refuse_empty(files)
     reasons: dict[str, str] = {}
     for layout in [*(point.name for point in metadata.entry_points(group=ENTRY_POINTS)), *TABLE]:
         found = load(layout).index(files)
         if not isinstance(found, NotMine):
             return found
         reasons[layout] = found.why
+    _refuse_empty(files)
     raise InputError(_unknown(files, reasons), path=files.root)
 
 

@@ -215,6 +215,9 @@ class _Folder:
         if self.unmatched:
             first = self.unmatched[0]
             yield f"{len(self.unmatched)} images are left out, such as {first.path}: {first.reason}"
+        damaged = [one.source.path for one in self.named if one.header is None]
+        if damaged:
+            yield f"{len(damaged)} TIFFs cannot be read as planes, such as {damaged[0]}"
         if self.guessed:
             yield f"the form of file names was guessed; if it is wrong, {HELP}"
 

@@ -63,12 +63,18 @@ def guess(paths: Sequence[str]) -> Pattern | None:
     sample = paths[::step]
     best, most = None, ENOUGH * len(sample)
     for form in _forms():
-        found = [tuple(values.items()) for path in sample if (values := form.match(path)) is not None]
+        matched = (form.match(path) for path in sample)
+        found = [tuple(values.items()) for values in matched if values is not None and _likely(values)]
         if len(set(found)) > most:
             best, most = form, len(set(found))
             if most == len(sample):
                 break
     return best
+
+
+def _likely(values: dict[str, str]) -> bool:
+    """Return whether a well is written as one: z1, t1 and c1 are mostly something else."""
+    return "well" not in values or values["well"].isupper()
 
 
 def _forms() -> list[Pattern]:

@@ -1,0 +1,36 @@
+"""A name made from a pattern is read back as what it was made from."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openhcs.core.wells import well_name
+from openhcs.microscopes.patterns import FIELDS, Pattern
+
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="/_{}*", exclude_categories=("Cs", "Cc")), min_size=1)
+NUMBERS = st.integers(0, 10**9 - 1).map(str)
+VALUES = {
+    "well": st.builds(well_name, st.integers(0, 31), st.integers(0, 47)),
+    "channel": TEXTS,
+    "plate": TEXTS,
+    **dict.fromkeys(("site", "z", "t"), NUMBERS),
+}
+
+
+@st.composite
+def named(draw: st.DrawFn) -> tuple[Pattern, dict[str, str]]:
+    fields = draw(st.lists(st.sampled_from(FIELDS), unique=True, min_size=1))
+    texts = [draw(st.sampled_from(("_", "_s", "_ch_", "__"))) for _ in fields]
+    folder = draw(st.sampled_from(("", "images/")))
+    pattern = folder + "".join(f"{text}{{{name}}}" for text, name in zip(texts, fields, strict=True))
+    return Pattern(f"{pattern}_.tif"), {name: draw(VALUES[name]) for name in fields}
+
+
+@given(named())
+def test_matching_undoes_formatting(case: tuple[Pattern, dict[str, str]]) -> None:
+    pattern, values = case
+    name = pattern.format(values)
+    found = pattern.match(name)
+    assert found == values
+    assert pattern.format(found) == name
