@@ -27,7 +27,11 @@ class Backend(Protocol):
         """Return the whole value; `NotFound` if there is none."""
 
     def save(self, value: Any, path: str, *, overwrite: bool = False, hand_over: bool = False) -> None:
-        """Store ``value`` whole; `AlreadyExists` unless ``overwrite``."""
+        """Store ``value`` whole; `AlreadyExists` unless ``overwrite``.
+
+        A value may be `openhcs.io.blocks.Blocks`, an array to be read part by part; ``__array__``
+        gives all of it.
+        """
 
     def exists(self, path: str) -> bool:
         """Return whether `load` or `list` would find something there."""
@@ -60,10 +64,7 @@ class OpensArrays(Protocol):
 
 @runtime_checkable
 class HoldsArrays(OpensArrays, Protocol):
-    """A backend that reads and writes parts of an array.
-
-    Its ``save`` takes `openhcs.io.blocks.Blocks` too, and reads them part by part.
-    """
+    """A backend that reads and writes parts of an array."""
 
     def create_array(self, path: str, spec: ArraySpec, *, overwrite: bool = False) -> ArrayHandle:
         """Make an array to be filled through its handle."""

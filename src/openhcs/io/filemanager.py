@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from openhcs.core.config import VFSConfig, ZarrConfig
 from openhcs.core.wells import natural_key
 from openhcs.errors import InvalidPath, InvalidType, InvalidValue, UnknownName, suggest
-from openhcs.io.backend import CountsUsage, GivesBack, HoldsArrays, MakesDirs, OpensArrays
+from openhcs.io.backend import CountsUsage, GivesBack, MakesDirs, OpensArrays
 from openhcs.io.batches import check_batch, run_batch
 from openhcs.io.blocks import Blocks
 from openhcs.io.fsops import FileOps
@@ -303,7 +303,7 @@ class FileManager:
         *,
         overwrite: bool = False,
     ) -> None:
-        """Copy a value; an array goes in parts where both backends hold arrays.
+        """Copy a value; an array goes in parts where its backend reads parts, so that RAM is bounded.
 
         Raises
         ------
@@ -316,10 +316,12 @@ class FileManager:
             raise InvalidPath(f"{start} is a folder; copy or move its values one by one", path=start)
         if source is target and start == end:
             raise InvalidValue(f"{start} cannot be copied or moved onto itself", path=start)
-        if isinstance(source, OpensArrays) and isinstance(source, HoldsArrays) and isinstance(target, HoldsArrays):
-            target.save(Blocks(source.open_array(start)), end, overwrite=overwrite)
-        else:
+        value = _parts_of(source, start) if not isinstance(target, GivesBack) else None
+        if value is None:
+            # What memory lends stays in memory; what others load belongs to nobody else.
             target.save(source.load(start), end, overwrite=overwrite, hand_over=not isinstance(source, GivesBack))
+        else:
+            target.save(value, end, overwrite=overwrite)
 
     def move(
         self,
@@ -365,6 +367,16 @@ class FileManager:
         if key in ("", "/"):
             raise InvalidPath(f"{str(path)!r} names the folder everything starts from, not a value in it")
         return key
+
+
+def _parts_of(backend: Backend, path: str) -> Blocks | None:
+    """Return an array to be read in parts, None for another value or where it is in memory anyway."""
+    if isinstance(backend, GivesBack) or not isinstance(backend, OpensArrays):
+        return None
+    try:
+        return Blocks(backend.open_array(path))
+    except InvalidType:
+        return None
 
 
 def _ends(extensions: Iterable[str]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from openhcs.errors import InvalidType
+from openhcs.errors import InvalidType, OpenHCSError
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -47,6 +47,8 @@ def _converted(value: Any) -> Array:
         if hasattr(type(near), "__array__"):
             return np.asarray(near)
         return np.from_dlpack(near)
+    except OpenHCSError:
+        raise
     except _REFUSALS as error:
         raise InvalidType(f"{type(value).__name__} cannot become a numpy array: {error}; convert it first") from error
 
