@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from openhcs.microscopes.htd import Protocol
 
 _GUID = re.compile(r"_?\[?[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\]?$")
-_REST = re.compile(r"(?P<plate>.+)_(?P<well>[A-Z]{1,2}[0-9]{2})(?:_s(?P<site>[0-9]{1,4}))?(?:_w(?P<wave>[0-9]{1,2}))?")
+_REST = re.compile(
+    r"(?P<plate>.+)_(?P<well>(?:[A-Z]|A[A-F])[0-9]{2})(?:_s(?P<site>[0-9]{1,4}))?(?:_w(?P<wave>[0-9]{1,2}))?"
+)
 _FOLDER = re.compile(r"(?P<kind>TimePoint|ZStep)_(?P<number>[0-9]{1,5})")
+FORM = "<plate>_<well>[_s<site>][_w<wave>].tif"
 PLANES, PROJECTIONS = 0, 1
 TOP = -1
 """The z of a file that lies in no ``ZStep`` folder."""
@@ -103,7 +106,11 @@ class ImageXpress:
         """
         folder = _sort(files)
         if not folder.plates:
-            return NotMine("no file is named <plate>_<well>[_s<site>][_w<wave>].tif, such as Plate1_A01_s1_w1.TIF")
+            return NotMine(f"no file is named {FORM}, such as Plate1_A01_s1_w1.TIF")
+        named = sum(len(found) for found in folder.plates.values())
+        others = sum(one.path.lower().endswith((".tif", ".tiff")) for one in folder.unmatched)
+        if named < others:
+            return NotMine(f"{named} of {named + others} TIFFs are named {FORM}, the others are not")
         if len(folder.plates) > 1:
             places = ", ".join(sorted(folder.plates)[:5])
             raise InputError(
@@ -196,8 +203,7 @@ class _Plate:
             metadata_files=tuple(sorted(self.folder.htds)),
             unmatched=tuple(self.folder.unmatched),
             warnings=tuple(self.warnings),
-            why=f"{len(self.found)} files are named <plate>_<well>[_s<site>][_w<wave>].tif"
-            + (f", {self.htd} is an HTD" if self.htd else ", no HTD"),
+            why=f"{len(self.found)} files are named {FORM}" + (f", {self.htd} is an HTD" if self.htd else ", no HTD"),
         )
 
     def _plate_name(self) -> str:

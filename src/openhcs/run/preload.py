@@ -12,3 +12,5 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUM
 
 import numpy as np  # noqa: E402, F401 - after the thread counts
 import tensorstore  # noqa: E402, F401 - import is safe before a fork, use is not
+
+import openhcs.run.task  # noqa: E402, F401 - a worker finds its code ready

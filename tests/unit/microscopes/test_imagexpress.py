@@ -75,3 +75,16 @@ def test_two_plates_in_one_folder_are_refused_by_name(tmp_path: Path) -> None:
         make_plate(tmp_path / name, wells=1, sites=1, size=(16, 16))
     with pytest.raises(InputError, match=r"2 ImageXpress plates: P1, P2"):
         ImageXpress().index(FolderFiles(tmp_path))
+
+
+def test_a_folder_in_which_most_tiffs_are_named_otherwise_is_not_imagexpress(
+    tmp_path: Path, data: Callable[[str], Path]
+) -> None:
+    found = ImageXpress().index(FolderFiles(data("cv8000-minimal-2c-3w-4s-4z")))
+    assert isinstance(found, NotMine)
+    plate = make_plate(tmp_path / "P", wells=1, sites=1, size=(16, 16))
+    for number in range(5):
+        (plate / f"other{number}.tif").write_bytes(b"x")
+    found = ImageXpress().index(FolderFiles(plate))
+    assert isinstance(found, NotMine)
+    assert "2 of 7 TIFFs" in found.why
