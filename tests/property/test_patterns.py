@@ -5,13 +5,15 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openhcs.core.wells import well_name
+from openhcs.core.wells import row_name, well_name
 from openhcs.microscopes.patterns import FIELDS, Pattern
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="/_{}*", exclude_categories=("Cs", "Cc")), min_size=1)
 NUMBERS = st.integers(0, 10**9 - 1).map(str)
 VALUES = {
     "well": st.builds(well_name, st.integers(0, 31), st.integers(0, 47)),
+    "row": st.integers(0, 31).map(row_name),
+    "column": st.integers(1, 48).map("{:02d}".format),
     "channel": TEXTS,
     "plate": TEXTS,
     **dict.fromkeys(("site", "z", "t"), NUMBERS),
@@ -21,6 +23,8 @@ VALUES = {
 @st.composite
 def named(draw: st.DrawFn) -> tuple[Pattern, dict[str, str]]:
     fields = draw(st.lists(st.sampled_from(FIELDS), unique=True, min_size=1))
+    if ("row" in fields) != ("column" in fields):
+        fields = [name for name in fields if name not in {"row", "column"}] or ["well"]
     texts = [draw(st.sampled_from(("_", "_s", "_ch_", "__"))) for _ in fields]
     folder = draw(st.sampled_from(("", "images/")))
     pattern = folder + "".join(f"{text}{{{name}}}" for text, name in zip(texts, fields, strict=True))

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from openhcs.core.plate import Channel, FileSource, Plane, PlateIndex, Unmatched, sorted_planes
-from openhcs.core.wells import natural_key, parse_well, plate_shape, row_name, well_name
+from openhcs.core.wells import natural_key, plate_shape, row_name
 from openhcs.errors import FormatError, InputError
 from openhcs.microscopes.guesses import guess
-from openhcs.microscopes.patterns import Pattern
+from openhcs.microscopes.patterns import FIELDS, Pattern, well_of
 from openhcs.microscopes.protocol import NotMine
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class _Folder:
         shown = ", ".join(one.path for one in self.unmatched[:3])
         raise InputError(
             f"none of {len(self.unmatched)} images in {self.files.root} is of the form {self.pattern.text}; they are "
-            f"called {shown}. Fields are {{well}} {{site}} {{channel}} {{z}} {{t}} {{plate}}, and * is anything.",
+            f"called {shown}. Fields are {' '.join(f'{{{name}}}' for name in FIELDS)}, and * is anything.",
             path=self.files.root,
         )
 
@@ -201,9 +201,8 @@ class _Folder:
         if page:
             places[self._stacked(one) or "z"] = page + 1
         source = FileSource(one.source.path, page, one.source.size, one.source.mtime_ns)
-        well = well_name(*parse_well(values["well"])) if "well" in values else ONLY_WELL
         return Plane(
-            well=well,
+            well=well_of(values) or ONLY_WELL,
             site=places["site"],
             channel=places["channel"],
             z=places["z"],
@@ -214,10 +213,10 @@ class _Folder:
     def _warnings(self) -> Iterable[str]:
         if self.unmatched:
             first = self.unmatched[0]
-            yield f"{len(self.unmatched)} images are left out, such as {first.path}: {first.reason}"
+            yield f"images left out: {len(self.unmatched)}, such as {first.path}: {first.reason}"
         damaged = [one.source.path for one in self.named if one.header is None]
         if damaged:
-            yield f"{len(damaged)} TIFFs cannot be read as planes, such as {damaged[0]}"
+            yield f"TIFFs that cannot be read as planes: {len(damaged)}, such as {damaged[0]}"
         if self.guessed:
             yield f"the form of file names was guessed; if it is wrong, {HELP}"
 

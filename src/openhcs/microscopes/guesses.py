@@ -32,6 +32,8 @@ WITH_WELL = (
     "{well}_{channel}.*",
     "{well}-{site}-{channel}.*",
     "{well}-{channel}.*",
+    "Channel*{channel}-*-{row}-{column}-*.*",
+    "Channel*{channel}-*-{row}-{column}.*",
     "{well}.*",
 )
 WITHOUT_WELL = (
@@ -73,8 +75,9 @@ def guess(paths: Sequence[str]) -> Pattern | None:
 
 
 def _likely(values: dict[str, str]) -> bool:
-    """Return whether a well is written as one: z1, t1 and c1 are mostly something else."""
-    return "well" not in values or values["well"].isupper()
+    """Return whether fields look like what they are called: z1, t1 and c1 are seldom wells."""
+    channel = values.get("channel", "")
+    return values.get("well", "A1").isupper() and channel.strip("-_") == channel
 
 
 def _forms() -> list[Pattern]:

@@ -1,7 +1,8 @@
 """Patterns of file names: ``{well}_s{site}_w{channel}.tif``, matched whole and in linear time.
 
-A field takes what fits its kind: ``{well}`` a well, ``{site}``, ``{z}`` and ``{t}`` digits,
-``{channel}`` and ``{plate}`` any text as short as possible; ``*`` takes anything, nothing included.
+A field takes what fits its kind: ``{well}`` a well, ``{row}`` letters or a number and ``{column}`` a
+number where the two stand apart, ``{site}``, ``{z}`` and ``{t}`` digits, ``{channel}`` and ``{plate}``
+any text as short as possible; ``*`` takes anything, nothing included.
 None of them takes a slash. A pattern with a slash is held against the path below the folder, any
 other against the file's name.
 """
@@ -12,17 +13,34 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from openhcs.core.wells import parse_well, row_index, well_name
 from openhcs.errors import InvalidValue, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FIELDS = ("well", "site", "channel", "z", "t", "plate")
-_NUMBERS = {"site", "z", "t"}
+FIELDS = ("well", "site", "channel", "z", "t", "plate", "row", "column")
 _TEXTS = {"channel", "plate", "*"}
 _WELL = re.compile(r"(?:A[A-F]|[A-Z])[ -]{0,3}(?:0{0,2}[1-9]|0?[1-3][0-9]|0?4[0-8])(?![0-9])", re.IGNORECASE)
 _NUMBER = re.compile(r"[0-9]{1,9}")
+_ROW = re.compile(r"(?:A[A-F]|[A-Z])(?![A-Za-z])|(?:0{0,2}[1-9]|0?[12][0-9]|0?3[0-2])(?![0-9])", re.IGNORECASE)
+_COLUMN = re.compile(r"(?:0{0,2}[1-9]|0?[1-3][0-9]|0?4[0-8])(?![0-9])")
+_FORMS = {"well": _WELL, "row": _ROW, "column": _COLUMN, **dict.fromkeys(("site", "z", "t"), _NUMBER)}
 _PART = re.compile(r"\{(?P<field>[^{}]*)\}|(?P<any>\*+)|(?P<brace>[{}])|(?P<literal>[^{}*]+)")
+
+
+def well_of(values: Mapping[str, str]) -> str | None:
+    """Return the well that fields name, None where they name none.
+
+    >>> well_of({"row": "8", "column": "12"}), well_of({"well": "c - 5"})
+    ('H12', 'C05')
+    """
+    if "well" in values:
+        return well_name(*parse_well(values["well"]))
+    if "row" not in values or "column" not in values:
+        return None
+    row = values["row"]
+    return well_name(int(row) - 1 if row.isdigit() else row_index(row), int(values["column"]) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +100,13 @@ def _tokens(text: str) -> tuple[_Token, ...]:
         last = tokens[-1].kind if tokens else ""
         if last and kind and not (last == "*" or (kind == "*" and last not in _TEXTS)):
             raise InvalidValue(f"pattern {text!r}: nothing stands between {{{last}}} and {{{kind}}} to keep them apart")
-        if last in {"well", *_NUMBERS} and (part["literal"] or "")[:1].isdigit():
+        if last in _FORMS and (part["literal"] or "")[:1].isdigit():
             raise InvalidValue(f"pattern {text!r}: a digit right after {{{last}}} is taken as a part of it")
         tokens.append(_Token(kind, part["literal"] or ""))
-    if not any(token.kind in FIELDS for token in tokens):
+    kinds = {token.kind for token in tokens}
+    if len(kinds & {"row", "column"}) == 1:
+        raise InvalidValue(f"pattern {text!r}: {{row}} and {{column}} name a well only together")
+    if not kinds & set(FIELDS):
         known = ", ".join(f"{{{name}}}" for name in FIELDS)
         raise InvalidValue(f"pattern {text!r} has no field; fields are {known}, and * stands for anything")
     return tuple(tokens)
@@ -135,7 +156,7 @@ class _Match:
         """Return where a token of one possible length ends, -1 where it does not match."""
         if token.kind == "":
             return start + len(token.text) if self._text.startswith(token.text, start) else -1
-        match = (_NUMBER if token.kind in _NUMBERS else _WELL).match(self._text, start)
+        match = _FORMS[token.kind].match(self._text, start)
         return match.end() if match else -1
 
     def _text_field(self, number: int, start: int) -> bool:

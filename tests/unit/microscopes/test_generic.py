@@ -105,6 +105,12 @@ def test_a_real_cellomics_plate_is_guessed(data: Callable[[str], Path]) -> None:
     assert len(found.wells) == 3
 
 
+def test_a_real_plate_with_rows_and_columns_apart_is_guessed(data: Callable[[str], Path]) -> None:
+    found = index(data("bbbc013-sbs-plate-8bit"))
+    assert found.wells == ("A01", "A02", "A12", "D01", "H12")
+    assert found.axes() == ((1,), (1, 2), (1,))
+
+
 def test_images_of_another_size_and_second_copies_are_told_of(tmp_path: Path) -> None:
     fill(tmp_path, "A01_s1.tif", "A01_s2.tif", "x/A01_s1.tif")
     fill(tmp_path, "A01_s3.tif", shape=(4, 4))

@@ -10,6 +10,7 @@ import pytest
 from openhcs.core.plate import Acquisition, Channel, PlaneState, PlateIndex, ZarrSource
 from openhcs.errors import FormatError, InputError
 from openhcs.io.folder import FolderFiles
+from openhcs.microscopes import detect
 from openhcs.microscopes.ome_zarr import OmeZarr
 from openhcs.microscopes.protocol import NotMine
 
@@ -132,6 +133,14 @@ def test_a_foreign_plate_counts_from_one_and_keeps_names_as_written(tmp_path: Pa
     assert (found.pixel_size_um, found.z_step_um) == ((0.5, 0.25), 1.0)
     assert (found.dtype, found.plane_shape) == ("uint16", (8, 9))
     assert f"of version {version}" in found.why
+
+
+def test_a_plate_is_detected_without_listing_its_chunks(tmp_path: Path) -> None:
+    plate(tmp_path, "A/1")
+    image(tmp_path / "A/1/0")
+    files = Counting(tmp_path)
+    assert detect(files).microscope == "ome_zarr"
+    assert set(files.read) == {".zattrs", "A/1/.zattrs", "A/1/0/.zattrs", "A/1/0/0/.zarray"}
 
 
 def test_collapsed_rows_and_columns_are_filled_in_so_that_a_well_keeps_its_name(tmp_path: Path) -> None:

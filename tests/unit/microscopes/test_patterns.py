@@ -21,6 +21,7 @@ from openhcs.microscopes.patterns import Pattern
         ("{plate}/{well}/s{site}_*.tif", "P/B02/s3_µ #1.tif", {"plate": "P", "well": "B02", "site": "3"}),
         ("{well}_s{site}.tif", "deep/below/A01_s1.tif", {"well": "A01", "site": "1"}),
         ("{well}/{well}_{channel}.tif", "A01/A01_DAPI.tif", {"well": "A01", "channel": "DAPI"}),
+        ("r{row}c{column}f{site}*.tif", "r03c12f01p1.tif", {"row": "03", "column": "12", "site": "01"}),
         ("[{well}]+(s{site}).tif", "[A01]+(s2).tif", {"well": "A01", "site": "2"}),
     ],
 )
@@ -56,6 +57,7 @@ def test_a_name_is_matched_whole(pattern: str, path: str) -> None:
         ("{well}_{.tif", "a brace stands alone"),
         ("{plate}{well}.tif", "nothing stands between"),
         ("{channel}*.tif", "nothing stands between"),
+        ("{row}_{site}.tif", "only together"),
         ("{site}0.tif", "a digit right after"),
     ],
 )
