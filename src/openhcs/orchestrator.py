@@ -187,15 +187,16 @@ def _checked(steps: Sequence[FunctionStep]) -> tuple[FunctionStep, ...]:
 
 
 def _context(plan: Plan, task: Task, output: str) -> ProcessingContext:
+    from openhcs.plan.layers import groups_by_step, planes_by_step
     from openhcs.run.task import target_paths, unit_of
 
-    groups = plan.recipe.groups(task.keys, task.well)
+    groups = groups_by_step(plan.recipe, task.keys, task.well)
     views = tuple(
         StepView(number=step.number, name=step.name, calls=len(calls), reads=step.reads, writes=step.writes)
         for step, calls in zip(plan.recipe.steps, groups, strict=True)
     )
     place = plan.index.well_place(task.well)
-    made = [task.keys, *(tuple(key for group in calls for key in group.outputs) for calls in groups)]
+    made = planes_by_step(task.keys, groups)
     outputs = []
     for target in plan.recipe.targets:
         images = sorted({key[:2] for key in made[target.after]})

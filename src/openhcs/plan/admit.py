@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from openhcs.core.plate import PlaneState
 from openhcs.errors import OutOfBudget, StorageFull
 from openhcs.plan.declare import DISK
+from openhcs.plan.layers import groups_by_step, planes_by_step
 from openhcs.plan.model import Task
 from openhcs.plan.schedule import image_of, peak_bytes, plane_bytes
 
@@ -47,8 +48,8 @@ def tasks_of(index: PlateIndex, recipe: Recipe) -> tuple[Task, ...]:
 
 
 def _measure(recipe: Recipe, keys: tuple[Key, ...], well: str) -> tuple[int, int, tuple[int, ...], int]:
-    groups = recipe.groups(keys, well)
-    made = [list(keys), *([key for group in step for key in group.outputs] for step in groups)]
+    groups = groups_by_step(recipe, keys, well)
+    made = planes_by_step(keys, groups)
     calls = sum(len(step) for step in groups)
     images = tuple(len({image_of(key) for key in made[target.after]}) for target in recipe.targets)
     objects = sum(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from openhcs.core.plate import Key
-    from openhcs.plan.model import Axes, PlanStep
+    from openhcs.plan.model import Axes, PlanStep, Recipe
 
 PLACE = {"site": 1, "timepoint": 2, "channel": 3, "z_index": 4}
 """Where each component stands in a `Key`."""
@@ -91,6 +91,23 @@ def groups_of(keys: Iterable[Key], step: PlanStep, axes: Mapping[int, Axes], wel
         )
         groups.append(Group(inputs, outputs, chain))
     return groups
+
+
+def groups_by_step(recipe: Recipe, keys: tuple[Key, ...], well: str) -> list[list[Group]]:
+    """Return, step by step, the calls that a well with these planes takes."""
+    found: list[list[Group]] = []
+    before = recipe.source
+    for step in recipe.steps:
+        groups = groups_of(keys, step, before.axes, well)
+        found.append(groups)
+        keys = tuple(sorted(key for group in groups for key in group.outputs))
+        before = step.layer
+    return found
+
+
+def planes_by_step(keys: Iterable[Key], groups: Iterable[list[Group]]) -> list[tuple[Key, ...]]:
+    """Return the planes of a well as read, then after each step."""
+    return [tuple(keys), *(tuple(key for group in step for key in group.outputs) for step in groups)]
 
 
 def axes_of(keys: Iterable[Key]) -> dict[int, Axes]:

@@ -12,14 +12,11 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from openhcs.plan.layers import groups_of
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from openhcs.core.config import GlobalPipelineConfig
     from openhcs.core.plate import Key, Plane, PlateIndex
-    from openhcs.plan.layers import Group
 
 Axes = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 """Sites, time points, channels and z planes of one acquisition, over the whole plate."""
@@ -104,18 +101,6 @@ class Recipe:
     steps: tuple[PlanStep, ...]
     targets: tuple[Target, ...]
     config: GlobalPipelineConfig
-
-    def groups(self, keys: tuple[Key, ...], well: str) -> list[list[Group]]:
-        """Return, step by step, the calls that a well with these planes takes."""
-        found: list[list[Group]] = []
-        current = keys
-        before = self.source
-        for step in self.steps:
-            groups = groups_of(current, step, before.axes, well)
-            found.append(groups)
-            current = tuple(sorted(key for group in groups for key in group.outputs))
-            before = step.layer
-        return found
 
 
 @dataclass(frozen=True, kw_only=True)

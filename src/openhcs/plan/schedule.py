@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from openhcs.core.steps import DTYPES
+from openhcs.plan.layers import groups_by_step, planes_by_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +42,7 @@ def image_of(key: Key) -> tuple[int, int]:
 
 def schedule(recipe: Recipe, keys: tuple[Key, ...], well: str) -> tuple[Scheduled, ...]:
     """Return every call of one well in running order."""
-    steps = recipe.groups(keys, well)
+    steps = groups_by_step(recipe, keys, well)
     maker = [{key: group for group in groups for key in group.outputs} for groups in steps]
     done: set[tuple[int, int]] = set()
 
@@ -93,7 +94,7 @@ class _Meter:
         layers = [recipe.source, *(step.layer for step in recipe.steps)]
         self.sizes = [plane_bytes(layer) for layer in layers]
         self.targets = {target.after: target for target in recipe.targets}
-        made = [list(keys), *([key for g in groups for key in g.outputs] for groups in recipe.groups(keys, well))]
+        made = planes_by_step(keys, groups_by_step(recipe, keys, well))
         self.left: dict[tuple[int, tuple[int, int]], int] = {}
         for number in self.targets:
             for key in made[number]:

@@ -16,7 +16,7 @@ from openhcs.core.plate import PlaneState
 from openhcs.errors import OpenHCSError, StepError, from_oserror
 from openhcs.io.filemanager import FileManager
 from openhcs.ngff.naming import image_paths
-from openhcs.plan.layers import PASS
+from openhcs.plan.layers import PASS, groups_by_step, planes_by_step
 from openhcs.plan.model import planes_digest
 from openhcs.plan.schedule import schedule
 from openhcs.run.calls import call_chain
@@ -134,7 +134,7 @@ class _TaskRun:
         self.staging = staging
         self.recipe = job.recipe
         self.planes: dict[Key, Plane] = {plane.key: plane for plane in task.planes}
-        self.groups = self.recipe.groups(task.keys, task.well)
+        self.groups = groups_by_step(self.recipe, task.keys, task.well)
         self.sinks = self._make_sinks()
         self.reader = PlaneReader(job.index)
 
@@ -150,7 +150,7 @@ class _TaskRun:
         return self._record(kept)
 
     def _make_sinks(self) -> dict[int, Sink]:
-        made = [self.task.keys, *(tuple(k for g in groups for k in g.outputs) for groups in self.groups)]
+        made = planes_by_step(self.task.keys, self.groups)
         states = states_of(self.task.planes)
         place = self.job.index.well_place(self.task.well)
         return {
