@@ -14,13 +14,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from openhcs.errors import AlreadyExists, InvalidPath, InvalidType, InvalidValue, NotFound, from_oserror
-from openhcs.io.formats import NAME, NO_SUFFIX, SUFFIXES, ZARR, format_for, format_of, suffix_of
+from openhcs.errors import AlreadyExists, InvalidPath, InvalidType, InvalidValue, NotFound, OpenHCSError, from_oserror
+from openhcs.io.formats import (
+    NAME,
+    NO_SUFFIX,
+    SUFFIXES,
+    TYPES,
+    ZARR,
+    format_for,
+    format_of,
+    suffix_of,
+    types_file,
+    types_files,
+)
 from openhcs.io.fsops import FileOps, is_temporary
 from openhcs.io.paths import Root, join, name_of, normal, parent_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from openhcs.io.backend import ArrayHandle
 
@@ -87,8 +98,32 @@ class DiskBackend:
             raise AlreadyExists(f"{path} exists; pass overwrite=True to replace it", path=path, backend=NAME)
         data = found.encode(value)
         self._ops.make_dirs(target.parent)
-        (self._ops.replace if overwrite else self._ops.create)(target, data)
+        put = self._ops.replace if overwrite else self._ops.create
+        if found.beside is None:
+            put(target, data)
+        else:
+            assert isinstance(data, bytes)
+            self._put_table(target, data, found.beside(value), put)
         self._saved.add(target)
+
+    def _put_table(self, target: Path, data: bytes, types: bytes | None, put: Callable[[Path, bytes], object]) -> None:
+        """Put types, then the table they belong to by its bytes, then drop those of older tables."""
+        kept = None if types is None else types_file(target, data)
+        if kept is not None and types is not None:
+            self._ops.replace(kept, types)
+        try:
+            put(target, data)
+        except BaseException:
+            if not os.path.lexists(target):
+                self._drop_types(target)
+            raise
+        self._drop_types(target, keep=kept)
+
+    def _drop_types(self, target: Path, keep: Path | None = None) -> None:
+        for one in types_files(target):
+            if one != keep:
+                with contextlib.suppress(OpenHCSError):
+                    self._ops.unlink(one)
 
     def exists(self, path: str) -> bool:
         """Return whether `load` would find a value there, or a folder is."""
@@ -131,11 +166,12 @@ class DiskBackend:
             raise NotFound(f"nothing to delete at {path} on the disk backend", path=path, backend=NAME)
         if at.is_symlink() or not at.is_dir():
             self._ops.unlink(at)
+            self._drop_types(at)
             self._ops.sync_dir(at.parent)
             return
         if path in ("", "."):
             raise InvalidValue(f"{path!r} is the root of this backend; delete what is in it", path=path, backend=NAME)
-        if not recursive and any(not is_temporary(entry.name) for entry in _entries(at)):
+        if not recursive and any(not _is_hidden(entry.name) for entry in _entries(at)):
             raise InvalidValue(f"{path} is not empty; pass recursive=True", path=path, backend=NAME)
         self._ops.remove_tree(at)
         self._ops.sync_dir(at.parent)
@@ -214,6 +250,10 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
             return list(entries)
     except OSError as error:
         raise from_oserror(error, doing="read the folder", path=folder, backend=NAME) from error
+
+
+def _is_hidden(name: str) -> bool:
+    return is_temporary(name) or (name.startswith(".") and name.endswith(TYPES))
 
 
 def _is_value(path: Path) -> bool:

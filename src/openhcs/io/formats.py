@@ -11,8 +11,11 @@ import contextlib
 import functools
 import importlib
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import xxhash
 
 from openhcs.errors import (
     FormatError,
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
 NAME = "disk"
 NO_SUFFIX = ""
 ZARR = ".zarr"
+TYPES = ".types"
+"""Ending of the hidden file beside a table."""
 CERTAIN_ROOM = 64 * 2**20
 TEXT_LIMIT = 256 * 2**20
 """Bytes of the largest text document (JSON, CSV) that is read."""
@@ -44,6 +49,8 @@ _TABLE = {
     ".npz": "array:NPZ",
     ".png": "image:PNG",
     ".json": "text:JSON",
+    ".csv": "table:CSV",
+    ".parquet": "table:PARQUET",
     ".txt": "text:TXT",
     ".bin": "text:BIN",
     NO_SUFFIX: "array:NPY",
@@ -57,14 +64,15 @@ class Format:
     """One kind of file.
 
     ``can_hold`` gives None, or the reason why a value would not come back as it was. ``encode`` takes
-    a value it can hold. ``beside`` gives what of a value has no place in the file and is kept beside it.
+    a value it can hold. ``beside`` gives what of a value has no place in the file and is kept in a
+    file beside it (`types_file`), None where nothing has to be.
     """
 
     name: str
     can_hold: Callable[[Any], str | None]
     encode: Callable[[Any], Buffer | Iterable[Buffer]]
     decode: Callable[[Path], Any]
-    beside: Callable[[Any], bytes] | None = None
+    beside: Callable[[Any], bytes | None] | None = None
 
 
 def suffix_of(path: str | Path) -> str:
@@ -176,3 +184,16 @@ def read_text_bytes(path: Path, kind: str) -> bytes:
     if len(data) > TEXT_LIMIT:
         raise FormatError(f"{path} is larger than {TEXT_LIMIT} bytes, the most of a {kind}", path=path, backend=NAME)
     return data
+
+
+def types_file(path: Path, data: bytes) -> Path:
+    """Return where the types of a table of these bytes are kept."""
+    return path.with_name(f".{path.name}.{xxhash.xxh3_64_hexdigest(data)}{TYPES}")
+
+
+def types_files(path: Path) -> list[Path]:
+    """Return the files of types beside a table, of whatever bytes."""
+    pattern = re.compile(re.escape(f".{path.name}.") + "[0-9a-f]{16}" + re.escape(TYPES))
+    if not path.parent.is_dir():
+        return []
+    return [one for one in path.parent.iterdir() if pattern.fullmatch(one.name)]
