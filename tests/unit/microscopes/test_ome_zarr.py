@@ -197,6 +197,26 @@ def test_a_scale_for_all_levels_counts_too(tmp_path: Path) -> None:
     assert index(tmp_path).pixel_size_um == (0.3, 0.4)
 
 
+def test_our_numbers_come_back_and_planes_two_apart_have_half_the_distance(tmp_path: Path) -> None:
+    plate(tmp_path, "A/1")
+    image(tmp_path / "A/1/0", steps=[{"type": "scale", "scale": [1, 4.0, 0.5, 0.5]}])
+    told = json.loads((tmp_path / "A/1/0/.zattrs").read_text())
+    gaps = [{"t": 6, "c": 3, "z": 5, "state": "missing"}, {"t": 6, "c": 3, "z": 9, "state": "not_acquired"}]
+    told["openhcs"] = {"site": 23, "acquisition": 1, "t": [6], "channels": [3, 8], "z": [5, 7, 9], "gaps": gaps}
+    write(tmp_path / "A/1/0", ".zattrs", told)
+    found = index(tmp_path)
+    assert [(plane.key, plane.state.value) for plane in found.planes] == [
+        ((1, 23, 6, 3, 5), "missing"),
+        ((1, 23, 6, 3, 7), "present"),
+        ((1, 23, 6, 8, 5), "present"),
+        ((1, 23, 6, 8, 7), "present"),
+        ((1, 23, 6, 8, 9), "present"),
+    ]
+    assert found.planes[1].source == ZarrSource("A/1/0/0", (0, 1))
+    assert found.states[PlaneState.NOT_ACQUIRED] == 1
+    assert found.z_step_um == 2.0
+
+
 def test_sites_count_within_their_acquisition_and_a_label_keeps_its_number(tmp_path: Path) -> None:
     images = [{"path": str(n), "acquisition": n % 2} for n in range(4)]
     plate(tmp_path, "A/1", images=images, acquisitions=[{"id": 0, "name": "day 1", "starttime": 0}, {"id": 1}])
