@@ -78,8 +78,8 @@ def table_reason(value: Any) -> str | None:
     """Return why a value is no table, or None."""
     if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
         names = list(value[0])
-        if any(list(row) != names for row in value):
-            return "its rows do not all have the same names in the same order"
+        if any(row.keys() != value[0].keys() for row in value):
+            return "its rows do not all have the same names"
         return _names_reason(names) or _cells_reason(cell for row in value for cell in row.values())
     if not isinstance(value, dict) or not value:
         return f"a table is a list of dicts or a dict of columns, not {_shown(value)}"
