@@ -13,7 +13,7 @@ import pytest
 from openhcs.errors import AccessDenied, FormatError, InvalidType, InvalidValue, NotFound, OutOfBudget, StorageFull
 from openhcs.io.fsops import FileOps
 from openhcs.io.limits import default_budget
-from openhcs.io.memory import MemoryBackend
+from openhcs.io.memory import MemoryBackend, MemoryUsage
 
 PLANE = np.arange(1000, dtype="uint8")
 
@@ -170,11 +170,21 @@ def test_what_cannot_fit_says_the_numbers(small):
 
 
 def test_replacing_needs_room_for_the_new_value_only(tmp_path):
-    backend = MemoryBackend(1500, tmp_path / "spill")
-    for number in range(3):
+    backend = MemoryBackend(2500, tmp_path / "spill")
+    backend.save(plane(9), "beside")
+    for number in range(9):
         backend.save(plane(number), "a", overwrite=True)
+        backend.save([number], "object", overwrite=True)
     assert not (tmp_path / "spill").exists()
-    np.testing.assert_array_equal(backend.load("a"), plane(2))
+    np.testing.assert_array_equal(backend.load("a"), plane(8))
+
+
+def test_replacing_a_spilled_value_removes_its_file(small, tmp_path):
+    for number in range(4):
+        small.save(plane(number), f"d/{number}")
+    small.save(PLANE[:10], "d/0", overwrite=True)
+    assert spilled(tmp_path) == []
+    assert small.usage() == MemoryUsage(bytes=3010, items=4, spilled=0)
 
 
 def test_a_full_disk_under_the_spill_leaves_every_value(tmp_path):

@@ -106,7 +106,7 @@ def test_absolute_paths_below_a_root_are_relative_to_it():
 
 
 def test_links_do_not_lead_out_of_a_root(tmp_path):
-    outside = tmp_path / "outside"
+    outside = tmp_path / "root-beside"
     inside = tmp_path / "root"
     outside.mkdir()
     inside.mkdir()
