@@ -128,11 +128,11 @@ class DiskBackend:
     def exists(self, path: str) -> bool:
         """Return whether `load` would find a value there, or a folder is."""
         at = self._at(path)
-        return _is_value(at) or at.is_dir()
+        return _is_value(at) or os.path.isdir(at)
 
     def is_dir(self, path: str) -> bool:
         """Return whether ``path`` is a folder."""
-        return self._at(path).is_dir()
+        return os.path.isdir(self._at(path))
 
     def list(self, path: str, *, recursive: bool = False) -> Iterator[str]:
         """Yield the paths of values and folders; folders that are links, and Zarr stores, are not entered."""
@@ -232,7 +232,7 @@ class DiskBackend:
             if is_temporary(entry.name) or (entry.is_symlink() and self._leads_out(entry.path)):
                 continue
             shown = join(path, entry.name)
-            if entry.is_dir():
+            if os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir():
                 yield shown
                 if recursive and not entry.is_symlink() and suffix_of(entry.name) != ZARR:
                     yield from self._list(Path(entry.path), shown, recursive=True)
@@ -261,5 +261,5 @@ def _is_value(path: Path) -> bool:
     if suffix == NO_SUFFIX:
         from openhcs.io.formats_array import is_npy
 
-        return path.is_file() and is_npy(path)
-    return suffix in SUFFIXES and path.is_file()
+        return os.path.isfile(path) and is_npy(path)
+    return suffix in SUFFIXES and os.path.isfile(path)

@@ -183,3 +183,13 @@ def test_without_a_root_what_was_saved_counts(tmp_path):
     disk = DiskBackend(ops=FileOps(durable=False))
     disk.save(IMAGE, f"{tmp_path}/x.npy")
     assert (disk.usage().items, disk.usage().bytes) == (1, (tmp_path / "x.npy").stat().st_size)
+
+
+def test_links_in_circles_and_names_too_long_are_nothing(disk, tmp_path):
+    disk.make_dir("d")
+    (tmp_path / "root/d/a.npy").symlink_to(tmp_path / "root/d/b.npy")
+    (tmp_path / "root/d/b.npy").symlink_to(tmp_path / "root/d/a.npy")
+    assert list(disk.list("d")) == []
+    assert not disk.exists("d/a.npy")
+    assert not disk.exists("/".join(["x" * 200] * 30))
+    disk.delete("d/a.npy")
