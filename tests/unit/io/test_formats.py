@@ -216,7 +216,7 @@ def _png(y, x):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     head = part(b"IHDR", struct.pack(">IIBBBBB", x, y, 16, 6, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + part(b"IDAT", zlib.compress(bytes(10**6))) + part(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + head + part(b"IDAT", zlib.compress(bytes(10**5))) + part(b"IEND", b"")
 
 
 def _npy(shape):
@@ -249,6 +249,11 @@ def _tiff(shape, **options):
     ("name", "data"),
     [
         ("x.png", _png(60_000, 60_000)),
+        ("x.png", _png(5_000, 6_000)),
+        ("x.npy", _npy((10**8,))),
+        ("x.npz", _npz((10**8,))),
+        ("x.tif", _tiff((20_000, 20_000))),
+        ("x.tif", _tiff((20_000, 20_000), compression="zlib")),
         ("x.npy", _npy((2**40,))),
         ("x.npy", _npy((2**62, 2**62))),
         ("x.npz", _npz((2**40,))),
