@@ -79,6 +79,6 @@ def check_space(plan: Plan, facts: Facts) -> None:
     needed = int(plan.raw_bytes_out * (1 if plan.recipe.config.zarr.compressor.value == "none" else SHARE_STORED))
     if facts.free_bytes is not None and needed > facts.free_bytes:
         raise StorageFull(
-            f"the results need about {needed / 1e9:.2f} GB and {facts.free_bytes / 1e9:.2f} GB are free. Free some "
+            f"the results need about {needed / 1e6:.0f} MB and {facts.free_bytes / 1e6:.0f} MB are free. Free some "
             "space, choose another output, or run fewer wells (--wells)."
         )
