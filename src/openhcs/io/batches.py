@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     Call = tuple[Callable[..., Any], tuple[Any, ...], Mapping[str, Any]]
 
 MOST_THREADS = 16
+WORTH_A_THREAD_S = 0.001
+"""A call shorter than this is mostly Python, which runs one thread at a time."""
 
 
 def check_batch(backend: Backend, values: Sequence[Any], paths: Sequence[str]) -> None:
@@ -59,16 +62,20 @@ def _kind(value: Any) -> str:
 def run_batch(backend: Backend, calls: Sequence[Call], paths: Sequence[str]) -> list[Any]:
     """Make the calls and return what they return, in order; an error names its item.
 
-    Values of a backend that hands them over lie in this process: threads would only wait there.
+    The first call is made alone. Threads follow only where it took long enough to have waited for
+    something: short calls, and all of a backend whose values lie in this process, are faster in turn.
     """
     jobs = [(number, call, paths[number], len(calls)) for number, call in enumerate(calls)]
-    if len(jobs) < 2 or isinstance(backend, GivesBack):
-        return [_item(job) for job in jobs]
-    threads = min(len(jobs), MOST_THREADS, 4 * (os.cpu_count() or 1))
+    started = time.perf_counter()
+    first = [_item(job) for job in jobs[:1]]
+    short = time.perf_counter() - started < WORTH_A_THREAD_S
+    if len(jobs) < 3 or short or isinstance(backend, GivesBack):
+        return first + [_item(job) for job in jobs[1:]]
+    threads = min(len(jobs) - 1, MOST_THREADS, 2 * (os.cpu_count() or 1))
     with ThreadPoolExecutor(threads, thread_name_prefix="openhcs-batch") as pool:
-        futures = [pool.submit(_item, job) for job in jobs]
+        futures = [pool.submit(_item, job) for job in jobs[1:]]
         try:
-            return [future.result() for future in futures]
+            return first + [future.result() for future in futures]
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
