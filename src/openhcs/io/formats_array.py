@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import tokenize
 import zipfile
 import zlib
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     Order = Literal["C", "F"]
 
 MAGIC = b"\x93NUMPY"
-BROKEN = (ValueError, TypeError, KeyError, SyntaxError, EOFError, OverflowError, RecursionError, MemoryError)
+BROKEN = (
+    ValueError, TypeError, KeyError, SyntaxError, tokenize.TokenError, EOFError, OverflowError, RecursionError,
+    MemoryError,
+)  # fmt: skip
 BROKEN_ZIP = (*BROKEN, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, IndexError)
 PIECE = 2**24
 PLAIN_KINDS = "biufcSUMm"
