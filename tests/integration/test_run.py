@@ -181,7 +181,10 @@ def test_replace_makes_chosen_wells_again_and_leaves_the_others(plate, tmp_path)
 def test_wells_first_and_the_rest_later_make_one_plate(plate, tmp_path):
     steps = [FunctionStep(twice, variable_components=[])]
     assert run(plate, tmp_path / "o", steps, wells="A02").done == ("A02",)
+    assert status(tmp_path / "o").wells == {"A02": "done"}
     assert run(plate, tmp_path / "o", steps).skipped == ("A02",)
+    assert run(plate, tmp_path / "o", steps, wells="B01").skipped == ("B01",)
+    assert status(tmp_path / "o").wells == dict.fromkeys(["A01", "A02", "B01"], "done")
     assert run(plate, tmp_path / "whole", steps).ok
     assert tree(tmp_path / "o/images.zarr") == tree(tmp_path / "whole/images.zarr")
 

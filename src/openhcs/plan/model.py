@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from openhcs.core.wells import well_key
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -174,6 +176,14 @@ class Plan:
 
     def __repr__(self) -> str:
         return f"<Plan {self.id} of {self.index.name}: {len(self.tasks)} wells, {len(self.recipe.steps)} steps>"
+
+
+def with_wells_of(plan_json: str, earlier_json: str) -> str:
+    """Return a plan's text with the wells that it was run for earlier as well; its own count where both have one."""
+    plan, earlier = json.loads(plan_json), json.loads(earlier_json)
+    tasks = {task["well"]: task for task in [*earlier["tasks"], *plan["tasks"]]}
+    plan["tasks"] = [tasks[well] for well in sorted(tasks, key=well_key)]
+    return json.dumps(plan, ensure_ascii=False, indent=1)
 
 
 def planes_digest(planes: tuple[Plane, ...]) -> str:

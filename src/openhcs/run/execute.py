@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from openhcs.errors import NotFound, OutputBusy, Stopped
+from openhcs.plan.model import with_wells_of
 from openhcs.run.derive import derived_documents
 from openhcs.run.events import Event, ignore
 from openhcs.run.ledger import Ledger
@@ -90,10 +91,10 @@ class _Run:
         self.gave_up = False
 
     def execute(self, exist: str) -> RunResult:
-        again = exist == "replace" and self._holds_this_plan()
-        self.ledger.prepare(
-            self.plan.to_json(), self.plan.id, exist="auto" if again else exist, inputs=self.plan.index.root
-        )
+        known = self._holds_this_plan()
+        again = exist == "replace" and known
+        text = with_wells_of(self.plan.to_json(), self.ledger.plan_json()) if known else self.plan.to_json()
+        self.ledger.prepare(text, self.plan.id, exist="auto" if again else exist, inputs=self.plan.index.root)
         with self.ledger.running():
             committed = set() if again else self._committed()
             skipped = [task for task in self.plan.tasks if task.well in committed]

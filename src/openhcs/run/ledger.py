@@ -133,6 +133,7 @@ class Ledger:
         else:
             outputs.check_plan(self.output, there, plan_id, exist, done=len(self.records()))
             if exist != "replace":
+                self._renew_plan(plan_json.encode())
                 return tuple(self._head()["weaker"])
             if self.places.entries("intent") or outputs.listing(self.places.staging):
                 raise self._holding.busy()
@@ -142,6 +143,11 @@ class Ledger:
         head = {"format": FORMAT, "plan": plan_id, "weaker": weaker}
         self.ops.replace(self.folder / "ledger.json", json.dumps(head).encode())
         return weaker
+
+    def _renew_plan(self, data: bytes) -> None:
+        """Keep the text of the same plan as it is now: it may be run for more wells."""
+        if self._read(self.folder / "plan.json") != data:
+            self.ops.replace(self.folder / "plan.json", data, via=self.places.tmp)
 
     def plan_id(self) -> str:
         """Return the identity of the plan that this output is made by; `NotFound` if there is none."""
