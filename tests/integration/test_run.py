@@ -10,6 +10,7 @@ import threading
 import numpy as np
 import pytest
 import tifffile
+import xxhash
 import zarr
 
 from openhcs import (
@@ -261,6 +262,16 @@ def test_a_full_disk_stops_the_run_with_one_clear_error(plate, tmp_path, monkeyp
             run(plate, tmp_path / "o", [FunctionStep(twice, variable_components=[])])
     assert tree(tmp_path / "o/images.zarr") == before
     assert run(plate, tmp_path / "o", [FunctionStep(twice, variable_components=[])]).ok
+
+
+def test_the_microscopes_own_documents_are_kept_word_for_word(plate, tmp_path):
+    assert convert(plate, tmp_path / "a.zarr").ok
+    kept = tmp_path / ".a.zarr.openhcs/vendor"
+    assert (kept / "P1.HTD").read_bytes() == (plate / "P1.HTD").read_bytes()
+    told = zarr.open_group(tmp_path / "a.zarr", mode="r").attrs["openhcs"]["vendor_files"]
+    digests = {one["path"]: one["digest"] for one in told}
+    assert digests["P1.HTD"] == xxhash.xxh3_64_hexdigest((plate / "P1.HTD").read_bytes())
+    assert set(digests) == {str(path.relative_to(plate)) for path in plate.rglob("*.HTD")}
 
 
 def test_converting_there_and_back_keeps_pixels(plate, tmp_path):

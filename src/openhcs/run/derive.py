@@ -90,7 +90,12 @@ def output_facts(index: PlateIndex, recipe: Recipe, *, vendor_files: Mapping[str
 
 
 def derived_documents(
-    index: PlateIndex, recipe: Recipe, records: Iterable[Record], *, final: bool = True
+    index: PlateIndex,
+    recipe: Recipe,
+    records: Iterable[Record],
+    *,
+    final: bool = True,
+    vendor_files: Mapping[str, str] | None = None,
 ) -> dict[str, bytes]:
     """Return every document of an output by its path in it.
 
@@ -100,11 +105,13 @@ def derived_documents(
         the plate; its planes are not looked at.
     records
         of all committed wells, in any order.
+    vendor_files
+        digests of the microscope's documents by path.
     final
         with the documents of wells and images, whose display windows are then the same for a channel
         across the plate; otherwise those of the root and of rows only.
     """
-    return documents(output_facts(index, recipe), records, final=final)
+    return documents(output_facts(index, recipe, vendor_files=vendor_files), records, final=final)
 
 
 def well_documents(index: PlateIndex, recipe: Recipe, record: Record) -> dict[str, bytes]:

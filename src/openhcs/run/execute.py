@@ -20,6 +20,7 @@ from openhcs.run.ledger import Ledger
 from openhcs.run.pool import Processes, Serial, Threads
 from openhcs.run.result import Failure, RunResult
 from openhcs.run.task import Broken, Job, inputs_digest
+from openhcs.run.vendor import keep_documents
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,6 +90,7 @@ class _Run:
         self.done: list[str] = []
         self.failed: list[Failure] = []
         self.gave_up = False
+        self.vendor: dict[str, str] = {}
 
     def execute(self, exist: str) -> RunResult:
         known = self._holds_this_plan()
@@ -96,6 +98,7 @@ class _Run:
         text = with_wells_of(self.plan.to_json(), self.ledger.plan_json()) if known else self.plan.to_json()
         self.ledger.prepare(text, self.plan.id, exist="auto" if again else exist, inputs=self.plan.index.root)
         with self.ledger.running():
+            self.vendor = keep_documents(self.job.index, self.ledger.folder, self.ledger.ops)
             committed = set() if again else self._committed()
             skipped = [task for task in self.plan.tasks if task.well in committed]
             todo = [task for task in self.plan.tasks if task.well not in committed]
@@ -169,7 +172,7 @@ class _Run:
 
     def _derive(self, *, final: bool) -> None:
         records = list(self.ledger.records().values())
-        documents = derived_documents(self.job.index, self.plan.recipe, records, final=final)
+        documents = derived_documents(self.job.index, self.plan.recipe, records, final=final, vendor_files=self.vendor)
         self.ledger.write_derived(documents)
         self.derived_at = time.perf_counter()
 

@@ -1,0 +1,41 @@
+"""The microscope's own documents, kept word for word in the ledger beside the results."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import xxhash
+
+from openhcs.io.folder import FolderFiles
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from openhcs.core.plate import PlateIndex
+    from openhcs.io.fsops import FileOps
+
+FOLDER = "vendor"
+
+
+def keep_documents(index: PlateIndex, ledger_folder: Path, ops: FileOps) -> dict[str, str]:
+    """Copy each metadata file of a plate to ``vendor/`` in the ledger and return its xxh3 digest, by path.
+
+    A copy that is there and equal is left alone.
+    """
+    digests = {}
+    files = FolderFiles(index.root)
+    for path in index.metadata_files:
+        data = files.read_bytes(path)
+        digests[path] = xxhash.xxh3_64_hexdigest(data)
+        target = ledger_folder / FOLDER / path
+        if not _holds(target, data):
+            ops.make_dirs(target.parent)
+            ops.replace(target, data)
+    return digests
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return path.read_bytes() == data
+    except FileNotFoundError:
+        return False
