@@ -188,7 +188,7 @@ class FileOps:
             os.replace(source, target)
 
     def publish(self, source: str | Path, target: str | Path) -> None:
-        """Rename a file to a name that must be free; `AlreadyExists` if it is taken.
+        """Rename a file or directory to a name that must be free; `AlreadyExists` if it is taken.
 
         Where neither such a rename nor a hard link exists, another writer in the same instant is
         not noticed.

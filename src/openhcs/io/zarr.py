@@ -9,6 +9,7 @@ Saving is whole or not at all: a new array is made aside and put in place in one
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openhcs.core.config import ZarrConfig
-from openhcs.errors import AlreadyExists, InvalidPath, InvalidType, InvalidValue, NotFound
+from openhcs.errors import AlreadyExists, InvalidPath, InvalidType, InvalidValue, NotFound, OpenHCSError
 from openhcs.io.blocks import Blocks
 from openhcs.io.fsops import TEMPORARY, FileOps
 from openhcs.io.values import array_of
@@ -281,12 +282,17 @@ class ZarrBackend:
                         self._ops.create(folder / name, data)
 
     def _put(self, aside: Path, place: _Place, *, overwrite: bool) -> None:
-        if overwrite and os.path.lexists(place.folder):
+        """Put a whole array in its place; of many writers that may not replace, one wins."""
+        try:
+            self._ops.publish(aside, place.folder)
+        except OpenHCSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+            if not overwrite:
+                raise AlreadyExists(
+                    f"{place.path} exists; pass overwrite=True to replace it", path=place.path, backend=NAME
+                ) from error
             self._ops.exchange(aside, place.folder)
-        elif os.path.lexists(place.folder):
-            raise AlreadyExists(f"{place.path} exists", path=place.path, backend=NAME)
-        else:
-            self._ops.rename(aside, place.folder)
 
     def _remove(self, folder: Path) -> None:
         """Remove in one instant, as others see it, then for good; a link is only unlinked."""

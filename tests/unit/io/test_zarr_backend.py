@@ -308,3 +308,22 @@ def read_bytes():
     """Return the bytes this process has read from files."""
     lines = Path("/proc/self/io").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("rchar")).split()[1])
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_another_writer_who_comes_first_is_found_there_or_replaced(tmp_path, overwrite):
+    first = np.arange(12, dtype="uint16").reshape(3, 4)
+
+    class Overtaken(FileOps):
+        def step(self, operation, path):
+            if operation == "rename" and Path(path).name == "a" and not Path(path).exists():
+                ZarrBackend(tmp_path, ops=OPS).save(first, "d/a")
+
+    slow = ZarrBackend(tmp_path, ops=Overtaken(durable=False))
+    if overwrite:
+        slow.save(first + 1, "d/a", overwrite=True)
+    else:
+        with pytest.raises(AlreadyExists, match="d/a exists; pass overwrite=True"):
+            slow.save(first + 1, "d/a")
+    np.testing.assert_array_equal(slow.load("d/a"), first + overwrite)
+    assert sorted(one.name for one in (tmp_path / "d" / "images.zarr").iterdir()) == ["a", "zarr.json"]
