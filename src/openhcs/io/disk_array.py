@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 
+NAMED = "biufcmM"
+"""Kinds of dtypes that their numpy name tells whole, up to byte order; texts and records are not."""
+
+
 class FileArray:
     """An array in a file, for reading."""
 
@@ -59,10 +63,19 @@ def open_handle(path: Path) -> FileArray:
     """Open an NPY or TIFF file.
 
     NPY and uncompressed TIFF are mapped; other TIFFs are decoded whole at the first read.
+
+    Raises
+    ------
+    InvalidType
+        another format, or a dtype that its name does not tell, such as text and records.
     """
     kind = format_of(path).name
     if kind == "NPY":
         mapped = map_npy(path)
+        if mapped.dtype.kind not in NAMED:
+            raise InvalidType(
+                f"{path} holds {mapped.dtype}, of which no parts are read; load it whole", path=path, backend=NAME
+            )
         return FileArray(path, mapped.shape, mapped.dtype, lambda: mapped)
     if kind == "TIFF":
         return _open_tiff(path)

@@ -251,3 +251,22 @@ def test_image_files_are_known_by_their_suffix():
     files.ensure_directory("p/g.tif", "memory")
     assert files.list_image_files("p", "memory") == ["p/a.tif", "p/b.TIFF", "p/c.png", "p/d.npy"]
     assert files.list_files("p", "memory", extensions=".json") == ["p/e.json"]
+
+
+@pytest.mark.parametrize("dtype", ["U3", "S4", "<u2,(2,)f4", "M8[ns]", ">f8", "?"])
+def test_arrays_that_have_no_parts_are_copied_whole(tmp_path, dtype):
+    files = FileManager(tmp_path, ops=OPS)
+    array = np.zeros(5, dtype)
+    array[1:3] = np.ones(2, "u1").astype(dtype) if array.dtype.kind not in "VM" else array[1:3]
+    files.save(array, "a.npy", "disk")
+    files.copy("a.npy", "b", "disk", "memory")
+    files.copy("b", "c", "memory", "disk")
+    files.move("c", "d/e.npy", "disk")
+    for path in ("b", "d/e.npy"):
+        found = files.load(path, "memory" if path == "b" else "disk")
+        assert found.dtype.newbyteorder("=") == array.dtype.newbyteorder("=")
+        np.testing.assert_array_equal(found, array)
+    if array.dtype.kind in "USVM":
+        with pytest.raises(InvalidType):
+            files.copy("a.npy", "x.zarr/a", "disk", "zarr")
+        assert not files.exists("x.zarr/a", "zarr")
