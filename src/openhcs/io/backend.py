@@ -79,6 +79,14 @@ class KeepsStores(Protocol):
 
 
 @runtime_checkable
+class KeepsForm(Protocol):
+    """A backend that can give a value another path without decoding it."""
+
+    def transfer(self, src: str, dst: str, *, overwrite: bool = False, move: bool = False) -> bool:
+        """Copy or move a value as it is stored; False, and nothing done, where it must be loaded and saved."""
+
+
+@runtime_checkable
 class CountsUsage(Protocol):
     """A backend that knows what it holds."""
 

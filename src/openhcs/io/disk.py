@@ -8,6 +8,7 @@ that nobody knows is no value: `exists` and `list` pass it over, as they do the 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from openhcs.io.formats import (
     ZARR,
     format_for,
     format_of,
+    read_text_bytes,
+    reading,
     suffix_of,
     types_file,
     types_files,
@@ -34,6 +37,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from openhcs.io.backend import ArrayHandle
+
+
+PIECE = 2**22
+"""Bytes of a file that are copied at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +96,9 @@ class DiskBackend:
         InvalidPath
             the path leaves the root, or goes through a value.
         """
-        target = self._at(path)
+        self._at(path)
         found = format_for(path, value)
-        self._refuse_value_above(path)
-        if target.is_dir() and not target.is_symlink():
-            raise AlreadyExists(f"{path} is a folder", path=path, backend=NAME)
-        if not overwrite and os.path.lexists(target):
-            raise AlreadyExists(f"{path} exists; pass overwrite=True to replace it", path=path, backend=NAME)
+        target = self._free(path, overwrite=overwrite)
         data = found.encode(value)
         self._ops.make_dirs(target.parent)
         put = self._ops.replace if overwrite else self._ops.create
@@ -105,6 +108,59 @@ class DiskBackend:
             assert isinstance(data, bytes)
             self._put_table(target, data, found.beside(value), put)
         self._saved.add(target)
+
+    def transfer(self, src: str, dst: str, *, overwrite: bool = False, move: bool = False) -> bool:
+        """Copy or move a file byte for byte where both names mean one format; else do nothing and return False.
+
+        A move inside one file system is a rename.
+        """
+        source = self._file(src)
+        found = format_of(src)
+        if found is not format_of(dst) or not _is_value(source):
+            return False
+        target = self._free(dst, overwrite=overwrite)
+        self._ops.make_dirs(target.parent)
+        if move and found.beside is None and self._renamed(source, target, overwrite=overwrite):
+            self._saved.discard(source)
+        else:
+            self._copy(source, target, tabled=found.beside is not None, overwrite=overwrite)
+            if move:
+                self.delete(src)
+        self._saved.add(target)
+        return True
+
+    def _renamed(self, source: Path, target: Path, *, overwrite: bool) -> bool:
+        """Rename a file; False where that would not move it: a link, a second name of one file, another disk."""
+        if source.is_symlink() or (os.path.exists(target) and os.path.samefile(source, target)):
+            return False
+        try:
+            (self._ops.rename if overwrite else self._ops.publish)(source, target)
+        except OpenHCSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            return False
+        self._ops.sync_dir(target.parent)
+        self._ops.sync_dir(source.parent)
+        return True
+
+    def _copy(self, source: Path, target: Path, *, tabled: bool, overwrite: bool) -> None:
+        put = self._ops.replace if overwrite else self._ops.create
+        if not tabled:
+            put(target, _pieces(source))
+            return
+        data = read_text_bytes(source, "table")
+        types = types_file(source, data)
+        self._put_table(target, data, read_text_bytes(types, "table") if types.is_file() else None, put)
+
+    def _free(self, path: str, *, overwrite: bool) -> Path:
+        """Return where a value may be put."""
+        target = self._at(path)
+        self._refuse_value_above(path)
+        if target.is_dir() and not target.is_symlink():
+            raise AlreadyExists(f"{path} is a folder", path=path, backend=NAME)
+        if not overwrite and os.path.lexists(target):
+            raise AlreadyExists(f"{path} exists; pass overwrite=True to replace it", path=path, backend=NAME)
+        return target
 
     def _put_table(self, target: Path, data: bytes, types: bytes | None, put: Callable[[Path, bytes], object]) -> None:
         """Put types, then the table they belong to by its bytes, then drop those of older tables."""
@@ -250,6 +306,12 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
             return list(entries)
     except OSError as error:
         raise from_oserror(error, doing="read the folder", path=folder, backend=NAME) from error
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with reading(path, "file", ()), open(path, "rb") as file:
+        while piece := file.read(PIECE):
+            yield piece
 
 
 def _is_hidden(name: str) -> bool:

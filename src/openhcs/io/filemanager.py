@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from openhcs.core.config import VFSConfig, ZarrConfig
 from openhcs.core.wells import natural_key
 from openhcs.errors import InvalidPath, InvalidType, InvalidValue, UnknownName, suggest
-from openhcs.io.backend import CountsUsage, GivesBack, MakesDirs, OpensArrays
+from openhcs.io.backend import CountsUsage, GivesBack, KeepsForm, MakesDirs, OpensArrays
 from openhcs.io.batches import check_batch, run_batch
 from openhcs.io.blocks import Blocks
 from openhcs.io.fsops import FileOps
@@ -305,17 +305,16 @@ class FileManager:
     ) -> None:
         """Copy a value; an array goes in parts where its backend reads parts, so that RAM is bounded.
 
+        On disk, between names of one format, the file is copied byte for byte, with all that is in it.
+
         Raises
         ------
         InvalidPath
             the source is a folder: copy its values one by one.
         """
-        source, target = self.backend(src_backend), self.backend(dst_backend or src_backend)
-        start, end = self._key(src), self._value_path(dst)
-        if source.is_dir(start):
-            raise InvalidPath(f"{start} is a folder; copy or move its values one by one", path=start)
-        if source is target and start == end:
-            raise InvalidValue(f"{start} cannot be copied or moved onto itself", path=start)
+        source, target, start, end = self._ends_of(src, dst, src_backend, dst_backend)
+        if source is target and isinstance(source, KeepsForm) and source.transfer(start, end, overwrite=overwrite):
+            return
         value = _parts_of(source, start) if not isinstance(target, GivesBack) else None
         if value is None:
             # What memory lends stays in memory; what others load belongs to nobody else.
@@ -333,8 +332,24 @@ class FileManager:
         overwrite: bool = False,
     ) -> None:
         """Copy a value, then delete it where it was; until it is whole at its end, it is whole at its start."""
+        source, target, start, end = self._ends_of(src, dst, src_backend, dst_backend)
+        if isinstance(source, KeepsForm) and source is target:
+            moved = source.transfer(start, end, overwrite=overwrite, move=True)
+            if moved:
+                return
         self.copy(src, dst, src_backend, dst_backend, overwrite=overwrite)
         self.delete(src, src_backend)
+
+    def _ends_of(
+        self, src: PathText, dst: PathText, src_backend: BackendName, dst_backend: BackendName | None
+    ) -> tuple[Backend, Backend, str, str]:
+        source, target = self.backend(src_backend), self.backend(dst_backend or src_backend)
+        start, end = self._key(src), self._value_path(dst)
+        if source.is_dir(start):
+            raise InvalidPath(f"{start} is a folder; copy or move its values one by one", path=start)
+        if source is target and start == end:
+            raise InvalidValue(f"{start} cannot be copied or moved onto itself", path=start)
+        return source, target, start, end
 
     def open_array(self, path: PathText, backend: BackendName) -> ArrayHandle:
         """Open an array to read parts of it, without reading pixels yet.
