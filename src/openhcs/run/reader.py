@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from openhcs.run.pixels import PlaneReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from openhcs.core.plate import Acquisition, Channel, Key, Plane, PlateIndex
 
@@ -52,15 +52,7 @@ def open_plate(
     """
     from openhcs.run.plates import index_plate
 
-    return PlateView(index_plate(_images_of(Path(path)), microscope=microscope, pattern=pattern))
-
-
-def _images_of(folder: Path) -> Path:
-    """Return the images inside an output of ours, else the folder itself."""
-    if not (folder / ".openhcs").is_dir():
-        return folder
-    stores = sorted(store for store in folder.glob("*.zarr") if store.is_dir())
-    return next((one for one in (*stores, folder / "images") if one.is_dir()), folder)
+    return PlateView(index_plate(path, microscope=microscope, pattern=pattern))
 
 
 class PlateView:
