@@ -7,6 +7,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from openhcs.errors import InvalidType, InvalidValue, OpenHCSError
 from openhcs.io.backend import GivesBack, KeepsStores
 from openhcs.io.values import array_of
@@ -32,31 +34,55 @@ def check_batch(backend: Backend, values: Sequence[Any], paths: Sequence[str]) -
         if path in seen:
             raise InvalidValue(f"items {seen[path]} and {number} both go to {path}; nothing was written", path=path)
         seen[path] = number
+    check_kinds(values, paths)
+    check_stores(backend, paths)
+
+
+def check_kinds(values: Sequence[Any], paths: Sequence[str]) -> None:
+    """Refuse values that are not all arrays of one dtype, up to byte order, or all something else.
+
+    Raises
+    ------
+    InvalidType
+        names the first item that differs.
+    """
     kinds = [_kind(value) for value in values]
     for number, kind in enumerate(kinds):
         if kind != kinds[0]:
             raise InvalidType(
                 f"item {number} ({paths[number]}) is {kind}, item 0 is {kinds[0]}: a batch holds one kind and casts "
-                "nothing. Save them in batches of one dtype each.",
+                "nothing. Make a batch of each dtype.",
                 path=paths[number],
             )
-    if isinstance(backend, KeepsStores):
-        _check_stores(backend, paths)
 
 
-def _check_stores(backend: KeepsStores, paths: Sequence[str]) -> None:
+def check_stores(backend: Backend, paths: Sequence[str]) -> None:
+    """Refuse paths that lie in more than one store.
+
+    Raises
+    ------
+    InvalidValue
+        names the first item that differs.
+    """
+    if not isinstance(backend, KeepsStores):
+        return
     stores = [backend.store(path) for path in paths]
     for number, store in enumerate(stores):
         if store != stores[0]:
             raise InvalidValue(
-                f"item {number} ({paths[number]}) goes to {store}, item 0 to {stores[0]}: a batch goes to one store",
+                f"item {number} ({paths[number]}) lies in {store}, item 0 in {stores[0]}: a batch has one store",
                 path=paths[number],
             )
 
 
 def _kind(value: Any) -> str:
     array = array_of(value) if not hasattr(value, "dtype") else value
-    return "no array" if array is None else f"an array of {str(array.dtype).removeprefix('torch.')}"
+    if array is None:
+        return "no array"
+    dtype = array.dtype
+    if isinstance(dtype, np.dtype):
+        dtype = dtype.newbyteorder("=")
+    return f"an array of {str(dtype).removeprefix('torch.')}"
 
 
 def run_batch(backend: Backend, calls: Sequence[Call], paths: Sequence[str]) -> list[Any]:

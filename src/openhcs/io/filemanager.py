@@ -1,7 +1,7 @@
 """One set of verbs for every backend.
 
-The caller names the backend in each call, by its text or an enum with that text; nothing is
-inferred. Paths are brought into one normal form first, and below a root they cannot leave it.
+The caller names the backend in each call, by its text in any case or an enum with that text;
+nothing is inferred. Paths are brought into one normal form first, and below a root they cannot leave it.
 Other packages add backends as entry points of the group ``openhcs.backends``: each names a callable
 that takes the root (a Path or None) and returns a `openhcs.io.backend.Backend`.
 """
@@ -18,7 +18,7 @@ from openhcs.core.config import VFSConfig, ZarrConfig
 from openhcs.core.wells import natural_key
 from openhcs.errors import InvalidPath, InvalidType, InvalidValue, UnknownName, suggest
 from openhcs.io.backend import CountsUsage, GivesBack, KeepsForm, MakesDirs, OpensArrays
-from openhcs.io.batches import check_batch, run_batch
+from openhcs.io.batches import check_batch, check_kinds, check_stores, run_batch
 from openhcs.io.blocks import Blocks
 from openhcs.io.fsops import FileOps
 from openhcs.io.paths import Root, name_of
@@ -103,6 +103,8 @@ class FileManager:
         if not isinstance(text, str):
             raise InvalidType(f"a backend is named by text or an enum, not {name!r}")
         with self._making:
+            if text not in self._made and text.lower() in {*TABLE, *self._made}:
+                text = text.lower()
             if text not in self._made:
                 self._made[text] = self._make(text)
             self._made[name] = self._made[text]
@@ -129,7 +131,7 @@ class FileManager:
         found = {entry.name: entry for entry in entry_points(group=GROUP)}
         if name not in found:
             known = [*TABLE, *found, *(one for one in self._made if isinstance(one, str) and one not in TABLE)]
-            raise UnknownName(f"no backend is called {name!r}; {suggest(name, known)}")
+            raise UnknownName(f"no backend is called {name!r}; {suggest(name.lower(), known)}")
         made: Backend = found[name].load()(self._root.folder)
         return made
 
@@ -168,7 +170,14 @@ class FileManager:
         return self.backend(backend).load(self._key(path))
 
     def exists(self, path: PathText, backend: BackendName) -> bool:
-        """Return whether a value or a folder is there; only an illegal path raises."""
+        """Return whether a value or a folder is there.
+
+        Raises
+        ------
+        InvalidPath
+            a path that is not legal: one that cannot be stored, or leaves the root by ``..``, as an
+            absolute path, or through a link. All else that hinders looking is answered by False.
+        """
         try:
             return self.backend(backend).exists(self._key(path))
         except OSError:
@@ -264,10 +273,21 @@ class FileManager:
         return key
 
     def load_batch(self, paths: Sequence[PathText], backend: BackendName) -> builtins.list[Any]:
-        """Return many values in the order of their paths, read at the same time where that helps."""
+        """Return many values in the order of their paths, read at the same time where that helps.
+
+        Raises
+        ------
+        InvalidValue
+            the paths lie in more than one store; nothing was read.
+        InvalidType
+            the values are arrays of more than one dtype (up to byte order), or not all arrays.
+        """
         where = self.backend(backend)
         keys = [self._key(path) for path in paths]
-        return run_batch(where, [(where.load, (key,), {}) for key in keys], keys)
+        check_stores(where, keys)
+        values = run_batch(where, [(where.load, (key,), {}) for key in keys], keys)
+        check_kinds(values, keys)
+        return values
 
     def save_batch(
         self,
@@ -286,7 +306,10 @@ class FileManager:
         ------
         InvalidValue
             before anything is written: as many values as paths are needed, a path comes once, and
-            arrays share one dtype and one store.
+            all go to one store.
+        InvalidType
+            before anything is written: arrays of more than one dtype (up to byte order), or not all
+            arrays.
         """
         where = self.backend(backend)
         keys = [self._value_path(path) for path in paths]

@@ -330,6 +330,14 @@ class BackendConformance:
             files.save_batch(values, paths, self.backend)
         assert files.list("", self.backend) == []
 
+    def test_a_batch_of_mixed_dtypes_is_not_loaded(self, files: FileManager) -> None:
+        for number, dtype in enumerate(("<u2", ">u2", "int32")):
+            files.save(IMAGE.astype(dtype), f"d/{number}", self.backend)
+        with pytest.raises(InvalidType, match=r"item 2 \(d/2\) is an array of int32, item 0 is an array of uint16"):
+            files.load_batch(["d/0", "d/1", "d/2"], self.backend)
+        np.testing.assert_array_equal(files.load_batch(["d/0", "d/1"], self.backend), [IMAGE, IMAGE])
+        files.save_batch([IMAGE, IMAGE.astype(">u2")], ["d/3", "d/4"], self.backend)
+
     def test_one_bad_item_of_a_batch_names_itself(self, files: FileManager) -> None:
         files.save(IMAGE, "d/b", self.backend)
         with pytest.raises(NotFound, match=r"item 1 of 3 \(d/none\)"):

@@ -63,11 +63,20 @@ def test_a_backend_is_named_by_text_or_any_enum_with_that_text(tmp_path):
 
 def test_a_misspelt_backend_is_told_with_the_nearest():
     files = FileManager(backends={"mine": Plain()})
-    with pytest.raises(UnknownName, match=r"did you mean 'memory'\? known: memory, disk, zarr, mine"):
-        files.load("a", "memroy")
+    for near in ("memroy", "MEMROY"):
+        with pytest.raises(UnknownName, match=r"did you mean 'memory'\? known: memory, disk, zarr, mine"):
+            files.load("a", near)
     for wrong in (None, 3, ["memory"], Backend):
         with pytest.raises(InvalidType, match="named by text or an enum"):
             files.load("a", wrong)
+
+
+def test_the_case_of_a_backends_name_is_of_no_matter():
+    mine, other = Plain(), Plain()
+    files = FileManager(backends={"mine": mine, "OTHER": other})
+    assert files.backend("MEMORY") is files.backend("Memory") is files.backend("memory")
+    assert files.backend("Mine") is mine
+    assert files.backend("OTHER") is other
 
 
 def test_threads_that_meet_at_the_first_use_share_one_backend():
@@ -148,6 +157,18 @@ def test_below_a_root_absolute_paths_are_those_inside_it(tmp_path):
         files.save(IMAGE, tmp_path / "rooted", "memory")
 
 
+@pytest.mark.parametrize("backend", ["disk", "zarr"])
+def test_a_link_that_leaves_the_root_is_refused_by_exists_as_by_load(tmp_path, backend):
+    outside = FileManager(tmp_path / "outside", ops=OPS)
+    outside.save(IMAGE, "d/a", backend)
+    files = FileManager(tmp_path / "root")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "link").symlink_to(tmp_path / "outside" / "d")
+    for verb in (files.exists, files.is_dir, files.load):
+        with pytest.raises(InvalidPath, match="link"):
+            verb("link/a", backend)
+
+
 def test_exists_says_no_where_nothing_can_be_looked_at():
     class Closed(Plain):
         def exists(self, path):
@@ -183,10 +204,18 @@ def test_a_batch_works_at_the_same_time_where_that_helps():
 def test_a_batch_goes_to_one_store(tmp_path):
     files = FileManager(tmp_path, ops=OPS)
     for paths in (["x.zarr/a", "y.zarr/a"], ["d/a", "e/a"]):
-        with pytest.raises(InvalidValue, match="one store"):
+        with pytest.raises(InvalidValue, match="a batch has one store"):
             files.save_batch([IMAGE, IMAGE], paths, "zarr")
     assert files.list("", "zarr", recursive=True) == []
     files.save_batch([IMAGE, IMAGE], ["d/a", "d/b"], "zarr")
+
+
+def test_a_batch_is_loaded_from_one_store(tmp_path):
+    files = FileManager(tmp_path, ops=OPS)
+    for path in ("x.zarr/a", "x.zarr/b", "y.zarr/a"):
+        files.save(IMAGE, path, "zarr")
+    with pytest.raises(InvalidValue, match=r"item 2 \(y\.zarr/a\) lies in .*y\.zarr, item 0 in .*x\.zarr"):
+        files.load_batch(["x.zarr/a", "x.zarr/b", "y.zarr/a"], "zarr")
 
 
 def test_an_array_goes_from_store_to_store_in_parts(tmp_path, monkeypatch):
