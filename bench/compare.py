@@ -1,6 +1,6 @@
 """Side by side with the floor: every figure is a ratio of two runs in turn, median of five.
 
-    python bench/compare.py            the whole table, about three minutes on two cores
+    python bench/compare.py            the whole table, about six minutes on two cores
     python bench/compare.py --quick    smaller plates
 
 The floor is `bench/bare.py`. Temporary files go to TMPDIR.
@@ -72,7 +72,7 @@ class Bench:
     def __init__(self, folder: Path, *, quick: bool) -> None:
         self.folder = folder
         side = 540 if quick else 1080
-        self.plate = make_plate(folder / "plate", wells=8, sites=4, channels=("DAPI", "FITC", "Cy5"), size=(side, side))
+        self.plate = make_plate(folder / "plate", wells=16, sites=4, channels=("DAPI", "FITC", "Cy5"), size=(side, side))
         self.bytes = sum(path.stat().st_size for path in self.plate.rglob("*.[tT][iI][fF]"))
         self.out = folder / "out"
 
@@ -178,7 +178,7 @@ def main() -> None:
     print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores, Python {sys.version.split()[0]}")
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), quick=args.quick)
-        print(f"plate: 8 wells × 4 sites × 3 channels, {bench.bytes / 1e6:.0f} MB of TIFF")
+        print(f"plate: 16 wells × 4 sites × 3 channels, {bench.bytes / 1e6:.0f} MB of TIFF")
         names = ["convert", "pipelines", "memory", "one_plane", "growth"]
         for name in args.only.split(",") if args.only else names:
             getattr(bench, name)()
