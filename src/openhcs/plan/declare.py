@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from openhcs.core.arrays import level_shapes, plan_chunks
+from openhcs.core.steps import DTYPES
 from openhcs.errors import PlanError
 from openhcs.plan.model import Target
 from openhcs.plan.schedule import ITEMSIZE, plane_bytes
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 ZARR = "zarr"
 DISK = "disk"
+OME_TIFF = frozenset(DTYPES) - {"uint64", "int64", "float16"}
+"""Dtypes that OME-TIFF has a name for."""
 
 
 def declare(
@@ -51,12 +54,26 @@ def declare(
         )
         path = config.zarr.store_name if backend == ZARR else "images"
         targets.append(_target(last, backend, "" if facts.store_output else path, layers[last], config))
+    for target in targets:
+        _check_dtype(target, planned)
     if not targets:
         raise PlanError("the plan would keep nothing: the last step says materialize=False and no step is kept.")
     if facts.store_output and (len(targets) > 1 or targets[0].backend != ZARR):
         others = ", ".join(target.path or target.backend for target in targets[:-1]) or "TIFFs"
         raise PlanError(f"an output ending in .zarr is one store; this pipeline keeps {others} too. Name a folder.")
     return tuple(targets)
+
+
+def _check_dtype(target: Target, planned: tuple[PlanStep, ...]) -> None:
+    if target.backend != DISK or target.layer.dtype in OME_TIFF:
+        return
+    step = planned[target.after - 1].name if target.after else None
+    maker = f"step {target.after} ({step})" if step else "the plate"
+    raise PlanError(
+        f"{maker} gives {target.layer.dtype}, which {target.path} cannot hold: OME-TIFF has no name for "
+        f"{target.layer.dtype}. Convert it, or keep it as zarr.",
+        step=step,
+    )
 
 
 def _target(after: int, backend: str, path: str, layer: Layer, config: GlobalPipelineConfig) -> Target:

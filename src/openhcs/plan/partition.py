@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from openhcs.errors import PlanError
 from openhcs.plan import bind
-from openhcs.plan.layers import axes_of, groups_of
+from openhcs.plan.layers import PASS, axes_of, groups_of
 from openhcs.plan.model import Layer, PlanStep
 
 if TYPE_CHECKING:
@@ -70,12 +70,15 @@ def settled(step: FunctionStep, planned: PlanStep, keys_by_well: KeysByWell, pro
     shape = probed.plane_shape if probed else before.plane_shape
     known = "said" if probed is None else f"probed {probed.planes_in}"
     done = replace(planned, out=out, known=known)
-    made = [
-        key
-        for well, keys in keys_by_well.items()
-        for g in groups_of(keys, done, before.axes, well)
-        for key in g.outputs
-    ]
+    groups = [group for well, keys in keys_by_well.items() for group in groups_of(keys, done, before.axes, well)]
+    made = [key for group in groups for key in group.outputs]
+    if (dtype, shape) != (before.dtype, before.plane_shape) and any(group.chain == PASS for group in groups):
+        raise PlanError(
+            f"step {planned.number} ({step.name}) makes {dtype} {shape} and passes on images of {before.dtype} "
+            f"{before.plane_shape} as they are; one step makes one dtype and one size. Give these values a function "
+            'that converts them, or say unmatched="drop".',
+            step=step.name,
+        )
     if not made:
         raise PlanError(f"step {planned.number} ({step.name}) leaves no image: every group is dropped.", step=step.name)
     return replace(done, layer=Layer(axes=axes_of(made), dtype=dtype, plane_shape=shape))

@@ -100,6 +100,16 @@ def test_a_named_backend_is_honoured():
     ]
 
 
+def test_a_dtype_that_ome_tiff_cannot_hold_is_refused_before_anything_runs():
+    from openhcs.io.tiff import OME_TYPES
+    from openhcs.plan.declare import OME_TIFF
+
+    assert set(OME_TYPES) == OME_TIFF
+    with pytest.raises(PlanError, match=r"step 1 \(a\).*OME-TIFF.*int64.*zarr"):
+        planned([said("a", force_disk_output="disk", out_dtype="int64"), said("b")])
+    assert planned([said("a", force_disk_output="zarr", out_dtype="int64"), said("b")]).tasks
+
+
 def test_a_plan_that_keeps_nothing_is_refused():
     with pytest.raises(PlanError, match="keep nothing"):
         planned([said("a", materialize=False)])
@@ -136,6 +146,14 @@ def test_groups_without_functions_are_dropped_or_passed_on():
     assert dropped.recipe.targets[0].layer.axes[0][2] == (1,)
     passed = planned([said(func={"1": work}, unmatched="pass")])
     assert passed.recipe.targets[0].layer.axes[0][2] == (1, 2)
+
+
+@pytest.mark.parametrize(("dtype", "shape"), [("uint8", (64, 48)), ("uint16", (32, 24))])
+def test_images_passed_on_beside_others_of_another_kind_are_refused(dtype, shape):
+    facts = Facts(probed={1: Probed(planes_in=1, planes_out=1, dtype=dtype, plane_shape=shape)})
+    with pytest.raises(PlanError, match=rf"makes {dtype}.*passes on images of uint16.*unmatched=\"drop\""):
+        planned([FunctionStep({"1": work}, "p", [], unmatched="pass")], facts=facts)
+    assert planned([FunctionStep({"1": work}, "p", [], unmatched="drop")], facts=facts).tasks
 
 
 def test_missing_planes_are_counted_and_the_flag_is_shown():
