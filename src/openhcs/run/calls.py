@@ -43,7 +43,7 @@ def call_chain(chain: Chain, stack: Array, *, step: str, well: str, where: str) 
 def _call(call: Call, stack: Array, *, step: str, well: str, where: str) -> Array:
     try:
         result, holders = _take(call, stack)
-    except Exception as error:  # the worker's edge: anything a user's function raises
+    except (Exception, SystemExit) as error:  # the worker's edge: anything a user's function raises
         last = f"{type(error).__name__}: {error}"
         failed = StepError(f"step {step}: {call.name} raised on {where}: {last}", well=well, step=step)
         failed.add_note(traceback.format_exc())

@@ -46,19 +46,31 @@ def probe(index: PlateIndex, steps: Sequence[FunctionStep], wells: Sequence[str]
     if all(step.out is not None and step.out_dtype is not None for step in steps):
         return {}
     plate = readable(pipeline_planes(index)[0])
-    usable = [well for well in wells if well in plate.by_well and _has_pixels(plate, well)] or list(plate.wells)
-    failed: StepError | None = None
-    for well in usable[:TRIES]:
+    failed: list[StepError] = []
+    empty: PlanError | None = None
+    for well in _fullest_first(plate, wells):
         try:
             return _Probe(plate, steps, well, read).run()
+        except _NothingToDoError as error:
+            empty = error
         except StepError as error:
-            failed = failed or error
-    assert failed is not None
-    raise failed
+            failed.append(error)
+            if len(failed) == TRIES:
+                break
+    if failed:
+        raise failed[0]
+    raise empty or PlanError(f"plate {plate.name} has no plane to call the functions on")
 
 
-def _has_pixels(plate: PlateIndex, well: str) -> bool:
-    return any(plane.state is PlaneState.PRESENT for plane in plate.by_well[well])
+class _NothingToDoError(PlanError):
+    """No function of a step applies to this well; another one may have work for it."""
+
+
+def _fullest_first(plate: PlateIndex, wells: Sequence[str]) -> list[str]:
+    """Return the wells with pixels, those with most planes first: a sparse one says least about a stack."""
+    chosen = [well for well in wells if well in plate.by_well] or list(plate.wells)
+    present = {well: sum(one.state is PlaneState.PRESENT for one in plate.by_well[well]) for well in chosen}
+    return sorted((well for well in chosen if present[well]), key=lambda well: -present[well])
 
 
 class _Probe:
@@ -154,8 +166,10 @@ def _where(well: str, keys: tuple[Key, ...]) -> str:
 
 
 def _agreed(step: FunctionStep, planned: PlanStep, results: dict[str | None, Probed]) -> Probed:
-    kinds = {(one.dtype, one.plane_shape, one.planes_out == one.planes_in) for one in results.values()}
-    if len(kinds) > 1:
+    kinds = {(one.dtype, one.plane_shape) for one in results.values()}
+    # One plane that becomes one says neither that labels stay nor that they collapse.
+    ratios = {one.planes_out == one.planes_in for one in results.values() if (one.planes_in, one.planes_out) != (1, 1)}
+    if len(kinds) > 1 or len(ratios) > 1:
         told = ", ".join(
             f"{key}: {one.planes_in} → {one.planes_out} planes {one.dtype} {one.plane_shape}"
             for key, one in results.items()
@@ -166,5 +180,5 @@ def _agreed(step: FunctionStep, planned: PlanStep, results: dict[str | None, Pro
             step=step.name,
         )
     if not results:
-        raise PlanError(f"step {planned.number} ({step.name}) has nothing to work on.", step=step.name)
-    return next(iter(results.values()))
+        raise _NothingToDoError(f"step {planned.number} ({step.name}) has nothing to work on.", step=step.name)
+    return max(results.values(), key=lambda one: one.planes_in)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -62,6 +63,7 @@ def test_an_array_nobody_else_holds_is_not_copied(func):
         (lambda stack: stack[..., None], r"shape \(2, 3, 4, 1\)"),
         (lambda stack: stack[:0], r"shape \(0, 3, 4\)"),
         (lambda stack: 1 / 0, "ZeroDivisionError: division by zero"),
+        (lambda stack: sys.exit(3), "SystemExit: 3"),
     ],
 )
 def test_what_is_no_stack_is_told_with_function_and_group(func, words):
