@@ -72,7 +72,8 @@ class Bench:
     def __init__(self, folder: Path, *, quick: bool) -> None:
         self.folder = folder
         side = 540 if quick else 1080
-        self.plate = make_plate(folder / "plate", wells=16, sites=4, channels=("DAPI", "FITC", "Cy5"), size=(side, side))
+        channels = ("DAPI", "FITC", "Cy5")
+        self.plate = make_plate(folder / "plate", wells=16, sites=4, channels=channels, size=(side, side))
         self.bytes = sum(path.stat().st_size for path in self.plate.rglob("*.[tT][iI][fF]"))
         self.out = folder / "out"
 

@@ -20,6 +20,7 @@ EXIST = ("auto", "error", "resume", "replace")
 CONFIG_FIELDS = {
     "workers": "num_workers",
     "threads": "use_threading",
+    "verify": "verify",
     "missing": "missing",
     "on_error": "on_error",
     "microscope": "microscope",
@@ -74,6 +75,9 @@ def add_work(parser: ArgumentParser) -> None:
         "--missing",
         choices=MISSING,
         help="planes that should be there and are not: error, skip (leave the site out), fill (default: error)",
+    )
+    parser.add_argument(
+        "--verify", action="store_true", default=None, help="read every plane back before a well is published"
     )
     parser.add_argument("--on-error", choices=ON_ERROR, help="a failed well: continue with the others, or stop")
 

@@ -6,13 +6,14 @@ by this plan from the same input.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from openhcs.errors import NotFound, OutputBusy, Stopped
+from openhcs.errors import NotFound, OpenHCSError, OutputBusy, Stopped
 from openhcs.plan.model import with_wells_of
 from openhcs.run.derive import derived_documents
 from openhcs.run.events import Event, ignore
@@ -104,7 +105,7 @@ class _Run:
             todo = [task for task in self.plan.tasks if task.well not in committed]
             self._started(todo, skipped)
             if todo:
-                self._work(todo)
+                self._work_and_tell(todo)
         if self.done or skipped:
             self._close()
         result = self._result(skipped, todo)
@@ -132,6 +133,16 @@ class _Run:
             and record["plan"] == self.plan.id
             and record["inputs"] == inputs_digest(task)
         }
+
+    def _work_and_tell(self, todo: list[Task]) -> None:
+        """Do tasks; when that is broken off, the plate still lists what was committed."""
+        try:
+            self._work(todo)
+        except BaseException:
+            if self.done:
+                with contextlib.suppress(OpenHCSError):
+                    self._derive(final=False)
+            raise
 
     def _work(self, todo: list[Task]) -> None:
         executor = choose(self.plan, len(todo))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
 from typing import TYPE_CHECKING
@@ -26,7 +25,8 @@ def sendable(job: Job) -> bytes:
     """
     import cloudpickle
 
-    for module in _own_modules(job):
+    modules = list(_own_modules())
+    for module in modules:
         cloudpickle.register_pickle_by_value(module)
     try:
         return bytes(cloudpickle.dumps(job))
@@ -35,21 +35,18 @@ def sendable(job: Job) -> bytes:
             f"the pipeline's functions cannot be sent to worker processes: {type(error).__name__}: {error}. Keep open "
             "files, locks and connections out of their arguments, or use threads (use_threading=True, --threads)."
         ) from error
+    finally:
+        for module in modules:
+            cloudpickle.unregister_pickle_by_value(module)
 
 
-def _own_modules(job: Job) -> Iterator[ModuleType]:
-    """Yield modules of the job's functions that a fresh process would not find."""
-    functions = (call.func for chains in job.chains for chain in chains.values() for call in chain)
-    names = {str(getattr(_inner(function), "__module__", "")) for function in functions}
-    for name in sorted(names - {"", "__main__"}):
-        if name in sys.modules and not importable(name):
-            yield sys.modules[name]
-
-
-def _inner(function: object) -> object:
-    while isinstance(function, functools.partial):
-        function = function.func
-    return function
+def _own_modules() -> Iterator[ModuleType]:
+    """Yield modules written in Python that a fresh process would not find, such as a pipeline file's helpers."""
+    for name, module in sorted(sys.modules.items()):
+        written = str(getattr(module, "__file__", None) or "").endswith(".py")
+        # cloudpickle itself sends what stands in __main__ by value.
+        if written and name not in {"__main__", "__mp_main__"} and not importable(name.partition(".")[0]):
+            yield module
 
 
 def importable(name: str) -> bool:

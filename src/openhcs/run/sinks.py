@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from openhcs.core.arrays import level_shapes
-from openhcs.errors import StepError
+from openhcs.errors import FormatError, StepError
 from openhcs.plan.schedule import image_of
 
 if TYPE_CHECKING:
@@ -51,59 +51,48 @@ class Sink(Protocol):
         """Return what was stored; every plane must have come."""
 
 
-def make_sink(
-    target: Target,
-    number: int,
-    index: PlateIndex,
-    well: str,
-    keys: tuple[Key, ...],
-    *,
-    folder: Path,
-    paths: Mapping[Image, str],
-    config: ZarrConfig,
-    ops: FileOps,
-    listed: Mapping[Key, str],
-) -> Sink:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the planes of one target of one well go.
+
+    ``keys`` are all planes that will come; ``folder`` is the well's own in staging; ``number`` counts
+    the plan's targets; ``verify`` reads everything back and compares it.
+    """
+
+    target: Target
+    number: int
+    index: PlateIndex
+    well: str
+    keys: tuple[Key, ...]
+    folder: Path
+    ops: FileOps
+    verify: bool = False
+
+
+def make_sink(place: Place, *, paths: Mapping[Image, str], config: ZarrConfig, listed: Mapping[Key, str]) -> Sink:
     """Return the sink for one target of one well.
 
-    ``keys`` are all planes that will come; ``folder`` is the well's own in staging; ``listed`` names
-    the state of planes that hold the fill value.
+    ``paths`` name the group of each site image; ``listed`` names the state of planes that hold the
+    fill value.
     """
-    if target.backend == "disk":
-        return TiffSink(target, number, index, well, keys, folder=folder, ops=ops)
-    return ZarrSink(
-        target, number, index, well, keys, folder=folder, paths=paths, config=config, ops=ops, listed=listed
-    )
+    if place.target.backend == "disk":
+        return TiffSink(place)
+    return ZarrSink(place, paths=paths, config=config, listed=listed)
 
 
 class ZarrSink:
     """Gathers site images (t?, c, z, y, x) and writes each with its levels."""
 
     def __init__(
-        self,
-        target: Target,
-        number: int,
-        index: PlateIndex,
-        well: str,
-        keys: tuple[Key, ...],
-        *,
-        folder: Path,
-        paths: Mapping[Image, str],
-        config: ZarrConfig,
-        ops: FileOps,
-        listed: Mapping[Key, str],
+        self, place: Place, *, paths: Mapping[Image, str], config: ZarrConfig, listed: Mapping[Key, str]
     ) -> None:
-        self._target = target
-        self._number = number
-        self._index = index
-        self._well = well
-        self._folder = folder
+        self._to = place
+        self._target = place.target
         self._paths = paths
         self._config = config
-        self._ops = ops
         self._listed = listed
         self._awaited: dict[Image, set[Key]] = {}
-        for key in keys:
+        for key in place.keys:
             self._awaited.setdefault(image_of(key), set()).add(key)
         self._present = {image: frozenset(awaited) for image, awaited in self._awaited.items()}
         self._open: dict[Image, Array] = {}
@@ -132,7 +121,7 @@ class ZarrSink:
         """Return what was stored."""
         waiting = [image for image, awaited in self._awaited.items() if awaited]
         if waiting:
-            raise StepError(f"well {self._well}: images of sites {waiting} never became whole", well=self._well)
+            raise StepError(f"well {self._to.well}: images of sites {waiting} never became whole", well=self._to.well)
         return self._kept
 
     def _full_shape(self, acquisition: int) -> tuple[int, ...]:
@@ -146,7 +135,7 @@ class ZarrSink:
 
     def _write(self, image: Image, pixels: Array) -> None:
         from openhcs.io.pyramid import downsample
-        from openhcs.io.zarr_array import write_array
+        from openhcs.io.zarr_array import open_handle, write_array
         from openhcs.io.zarr_spec import make_spec
 
         acquisition, site = image
@@ -158,12 +147,17 @@ class ZarrSink:
         for number, _ in enumerate(level_shapes(self._target.layer.plane_shape, self._config.levels)):
             level = level if number == 0 else downsample(level)
             spec = make_spec(level.shape, level.dtype.name, self._config, dimension_names=names[-level.ndim :])
-            write_array(self._folder / path / str(number), level, spec, self._ops)
+            folder = self._to.folder / path / str(number)
+            write_array(folder, level, spec, self._to.ops)
+            if self._to.verify:
+                stored = open_handle(folder)
+                for plane in np.ndindex(level.shape[:-2]):
+                    _same(stored.read(plane), level[plane], folder)
         self._kept.images.append(
             {
-                "target": self._number,
+                "target": self._to.number,
                 "path": path,
-                "well": self._well,
+                "well": self._to.well,
                 "acquisition": acquisition,
                 "site": site,
                 "shape": list(shape),
@@ -199,24 +193,9 @@ class ZarrSink:
 class TiffSink:
     """Writes each plane as an OME-TIFF of its own."""
 
-    def __init__(
-        self,
-        target: Target,
-        number: int,
-        index: PlateIndex,
-        well: str,
-        keys: tuple[Key, ...],
-        *,
-        folder: Path,
-        ops: FileOps,
-    ) -> None:
-        self._target = target
-        self._number = number
-        self._index = index
-        self._well = well
-        self._awaited = set(keys)
-        self._folder = folder
-        self._ops = ops
+    def __init__(self, place: Place) -> None:
+        self._to = place
+        self._awaited = set(place.keys)
         self._kept = Kept()
 
     def room(self, key: Key) -> Array | None:  # noqa: ARG002 - a plane is written, not gathered
@@ -225,16 +204,20 @@ class TiffSink:
 
     def put(self, key: Key, plane: Array) -> None:
         """Write a plane."""
-        from openhcs.io.tiff import encode_ome_tiff
+        from openhcs.io.tiff import encode_ome_tiff, read_plane_into
 
         acquisition, site, t, channel, z = key
-        name = plane_file(self._well, key)
-        self._ops.make_dirs(self._folder)
-        data = encode_ome_tiff(plane, **plane_facts(self._index, channel))
-        self._ops.write_new(self._folder / name, data)
+        name = plane_file(self._to.well, key)
+        path = self._to.folder / name
+        self._to.ops.make_dirs(self._to.folder)
+        self._to.ops.write_new(path, encode_ome_tiff(plane, **plane_facts(self._to.index, channel)))
+        if self._to.verify:
+            read = np.empty_like(plane)
+            read_plane_into(path, 0, read)
+            _same(read, plane, path)
         self._awaited.discard(key)
         self._kept.images.append(
-            {"target": self._number, "path": name, "well": self._well, "acquisition": acquisition, "site": site}
+            {"target": self._to.number, "path": name, "well": self._to.well, "acquisition": acquisition, "site": site}
             | {"t": t, "c": channel, "z": z, "shape": list(plane.shape), "gaps": []}
         )
 
@@ -245,8 +228,14 @@ class TiffSink:
     def close(self) -> Kept:
         """Return what was stored."""
         if self._awaited:
-            raise StepError(f"well {self._well}: {len(self._awaited)} planes never came", well=self._well)
+            raise StepError(f"well {self._to.well}: {len(self._awaited)} planes never came", well=self._to.well)
         return self._kept
+
+
+def _same(read: Array, meant: Array, path: Path) -> None:
+    """Raise `FormatError` unless what was read back is, byte for byte, what was meant."""
+    if read.shape != meant.shape or read.dtype != meant.dtype or read.tobytes() != meant.tobytes():
+        raise FormatError(f"what was written to {path} reads back differently; the disk may be failing", path=path)
 
 
 def plane_file(well: str, key: Key) -> str:

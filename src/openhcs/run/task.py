@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from openhcs.constants.constants import ZarrChunkStrategy
 from openhcs.core.plate import PlaneState
-from openhcs.errors import OpenHCSError, StepError, from_oserror
+from openhcs.errors import AccessDenied, OpenHCSError, StepError, StorageError, StorageFull, from_oserror
 from openhcs.io.filemanager import FileManager
 from openhcs.ngff.naming import image_paths
 from openhcs.plan.layers import PASS, groups_by_step, planes_by_step
@@ -24,7 +25,7 @@ from openhcs.run.derive import well_documents
 from openhcs.run.ledger import Ledger
 from openhcs.run.mailbox import Mailbox
 from openhcs.run.pixels import PlaneReader
-from openhcs.run.sinks import make_sink, states_of
+from openhcs.run.sinks import Place, make_sink, states_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,7 +87,22 @@ def configure(threads: int) -> None:
 
 
 def attempt(job: Job, task: Task) -> Report | Broken:
-    """Return the task's report, or what stopped it; only a user's interrupt passes through."""
+    """Return the task's report, or what stopped it; only a user's interrupt passes through.
+
+    A read or write that the system refused is tried once more, with the whole task.
+    """
+    first = _attempt(job, task)
+    if isinstance(first, Report) or not passing(first.error):
+        return first
+    return _attempt(job, task)
+
+
+def passing(error: OpenHCSError) -> bool:
+    """Return whether an error may be gone at a second try: the system's, but no lack of space or rights."""
+    return isinstance(error, StorageError) and not isinstance(error, (StorageFull, AccessDenied))
+
+
+def _attempt(job: Job, task: Task) -> Report | Broken:
     try:
         return run_task(job, task)
     except OpenHCSError as error:
@@ -155,15 +171,18 @@ class _TaskRun:
         place = self.job.index.well_place(self.task.well)
         return {
             target.after: make_sink(
-                target,
-                number,
-                self.job.index,
-                self.task.well,
-                made[target.after],
-                folder=self.staging.root / unit_of(target, place),
+                Place(
+                    target=target,
+                    number=number,
+                    index=self.job.index,
+                    well=self.task.well,
+                    keys=made[target.after],
+                    folder=self.staging.root / unit_of(target, place),
+                    ops=self.staging.ops,
+                    verify=self.recipe.config.verify,
+                ),
                 paths=target_paths(target),
                 config=self.recipe.config.zarr,
-                ops=self.staging.ops,
                 listed=states if target.after == 0 else {},
             )
             for number, target in enumerate(self.recipe.targets)
@@ -196,7 +215,9 @@ class _TaskRun:
         config = self.recipe.config
         name = config.vfs.intermediate_backend.value
         folder = self.staging.root.parent / f"{self.staging.root.name}.{WORK}" if name != "memory" else None
-        files = FileManager(root=folder, vfs=config.vfs, zarr=config.zarr)
+        # Chunks chosen for the results' axes need not fit a stack of planes.
+        zarr = replace(config.zarr, chunk_strategy=ZarrChunkStrategy.SINGLE, chunk_shape=None, shard_shape=None)
+        files = FileManager(root=folder, vfs=config.vfs, zarr=zarr)
         backend = files.backend(name)
         prefix, suffix = ("intermediate.zarr/", "") if name == "zarr" else ("", ".npy")
         return {
