@@ -7,6 +7,7 @@ they are asked for. Other objects are kept by reference and stay in memory.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import weakref
@@ -19,7 +20,7 @@ import numpy as np
 from openhcs.constants.constants import ZarrCompressor
 from openhcs.core import checks
 from openhcs.core.arrays import ArraySpec
-from openhcs.errors import AlreadyExists, InvalidPath, InvalidType, InvalidValue, NotFound, OutOfBudget
+from openhcs.errors import AlreadyExists, InvalidPath, InvalidType, InvalidValue, NotFound, OutOfBudget, StorageFull
 from openhcs.io.limits import default_budget
 from openhcs.io.paths import join, name_of, normal, parent_of
 from openhcs.io.regions import resolve
@@ -144,7 +145,7 @@ class MemoryBackend:
         InvalidPath
             a path below another value.
         OutOfBudget
-            more bytes than the budget leaves, even with all arrays spilled.
+            more bytes than the budget leaves, even with all arrays spilled, or no disk space to spill them.
         """
         path = normal(path)
         array = array_of(value)
@@ -326,19 +327,32 @@ class MemoryBackend:
                 return False
             item = self._warm[path]
             if item.file is None and item.array is not None:
-                item.file = self._spill.write(item.array)
+                item.file = self._spilled(item.array, size)
             item.array, item.lent = None, False
             del self._warm[path]
             self._held -= item.size
             self._warm_bytes -= item.size
         return True
 
+    def _spilled(self, array: Array, wanted: int) -> str:
+        try:
+            return self._spill.write(array)
+        except StorageFull as error:
+            raise OutOfBudget(
+                f"{wanted} more bytes need room: the memory backend holds {self._held} of {self.budget} bytes, and the "
+                f"disk has no space for the {array.nbytes} bytes to be spilled ({error}). Free some space, set "
+                "VFSConfig.spill_dir to another disk, or raise VFSConfig.memory_budget.",
+                backend=NAME,
+            ) from error
+
     def _back(self, path: str, item: _Item) -> Array:
         array = self._read(item)
         array.flags.writeable = False
-        if self._make_room(item.size):
-            item.array, item.lent = array, True
-            self._count(path, item)
+        # Where others cannot make room, the array is lent all the same and stays in its file.
+        with contextlib.suppress(OutOfBudget):
+            if self._make_room(item.size):
+                item.array, item.lent = array, True
+                self._count(path, item)
         return array
 
     def _read(self, item: _Item) -> Array:

@@ -1,14 +1,17 @@
 """A private folder for arrays that memory has no room for.
 
 Each array is one file of raw bytes; shape and dtype stay with the owner. The folder is made at the
-first array, is readable by nobody else, and goes with its owner.
+first array, is readable by nobody else, and goes with its owner. An owner that is killed leaves it;
+a lock that ends with the process tells so, and the next who spills beside it removes it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +22,14 @@ from openhcs.errors import FormatError, OpenHCSError, from_oserror
 from openhcs.io.fsops import FileOps
 
 if TYPE_CHECKING:
+    from openhcs.io.locks import Lock
+
     Array = np.ndarray[Any, np.dtype[Any]]
+
+
+PREFIX = "openhcs-spill-"
+OWNER = "owner"
+"""Name of the file in a folder that its process holds locked."""
 
 
 class SpillFolder:
@@ -36,6 +46,7 @@ class SpillFolder:
         self._ops = ops or FileOps(durable=False)
         self._folder: Path | None = None
         self._owner = 0
+        self._lock: Lock | None = None
 
     def write(self, array: Array) -> str:
         """Store an array and return the file it is in.
@@ -77,12 +88,50 @@ class SpillFolder:
         if folder is not None and self._owner == os.getpid():
             with contextlib.suppress(OpenHCSError):
                 self._ops.remove_tree(folder)
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     def _own_folder(self) -> Path:
         if self._folder is None or self._owner != os.getpid():
             parent = Path(self._parent if self._parent is not None else tempfile.gettempdir())
-            folder = parent / f"openhcs-spill-{secrets.token_hex(8)}"
+            folder = parent / f"{PREFIX}{secrets.token_hex(8)}"
             self._ops.make_dirs(parent)
+            self._remove_abandoned(parent)
             self._ops.make_private_dir(folder)
+            self._lock = self._claimed(folder)
             self._folder, self._owner = folder, os.getpid()
         return self._folder
+
+    def _claimed(self, folder: Path) -> Lock | None:
+        """Return the lock that says whose folder it is; None where files cannot be locked."""
+        if sys.platform == "win32":
+            return None
+        from openhcs.io.locks import claim
+
+        try:
+            return claim(folder / OWNER, self._ops)
+        except OpenHCSError as error:
+            # An unlocked claim would look like that of a dead process.
+            with contextlib.suppress(OpenHCSError):
+                self._ops.remove_tree(folder)
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            self._ops.make_private_dir(folder)
+            return None
+
+    def _remove_abandoned(self, parent: Path) -> None:
+        """Remove the folders of processes of this user that ended without removing them."""
+        if sys.platform == "win32":
+            return
+        from openhcs.io.locks import holder
+
+        with contextlib.suppress(OSError), os.scandir(parent) as entries:
+            for entry in entries:
+                if not (entry.name.startswith(PREFIX) and entry.is_dir(follow_symlinks=False)):
+                    continue
+                owner = Path(entry.path) / OWNER
+                mine = entry.stat(follow_symlinks=False).st_uid == os.getuid()
+                if mine and owner.is_file() and holder(owner) is None:
+                    with contextlib.suppress(OpenHCSError):
+                        self._ops.remove_tree(entry.path)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import stat
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -33,7 +36,7 @@ def small(tmp_path):
 
 
 def spilled(tmp_path):
-    return sorted((tmp_path / "spill").glob("*/*"))
+    return sorted(one for one in (tmp_path / "spill").glob("*/*") if one.name != "owner")
 
 
 def test_the_budget_is_that_of_the_machine_unless_said():
@@ -145,7 +148,7 @@ def test_an_array_that_came_back_spills_again_without_being_written(tmp_path):
         written = 0
 
         def write_new(self, path, data):
-            self.written += 1
+            self.written += not str(path).endswith("owner")
             return super().write_new(path, data)
 
     ops = Counting(durable=False)
@@ -189,17 +192,27 @@ def test_replacing_a_spilled_value_removes_its_file(small, tmp_path):
 
 def test_a_full_disk_under_the_spill_leaves_every_value(tmp_path):
     class Full(FileOps):
-        def write_new(self, path, data):
-            del data
-            raise StorageFull("no space left", path=path)
+        full = True
 
-    backend = MemoryBackend(1500, tmp_path, ops=Full())
+        def write_some(self, handle, view):
+            if self.full:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return super().write_some(handle, view)
+
+    ops = Full(durable=False)
+    backend = MemoryBackend(1500, tmp_path, ops=ops)
     backend.save(plane(0), "a")
-    with pytest.raises(StorageFull):
+    with pytest.raises(OutOfBudget, match=r"1000 more bytes .* holds 1000 of 1500 bytes") as raised:
         backend.save(plane(1), "b")
+    assert isinstance(raised.value.__cause__, StorageFull)
     np.testing.assert_array_equal(backend.load("a"), plane(0))
     assert not backend.exists("b")
     assert backend.usage().items == 1
+    ops.full = False
+    backend.save(plane(1), "b")
+    ops.full = True
+    np.testing.assert_array_equal(backend.load("a"), plane(0))
+    np.testing.assert_array_equal(backend.load("b"), plane(1))
 
 
 def test_a_spilled_file_cut_by_others_is_told(small, tmp_path):
@@ -242,6 +255,40 @@ def test_a_forked_child_leaves_its_parents_spill_alone(small, tmp_path):
     assert os.waitpid(child, 0)[1] == 0
     assert spilled(tmp_path) == before
     np.testing.assert_array_equal(small.load("d/0"), plane(0))
+
+
+SPILLS = """
+import sys, time
+import numpy as np
+from openhcs.io.memory import MemoryBackend
+backend = MemoryBackend(1500, sys.argv[1])
+for number in range(3):
+    backend.save(np.ones(1000, "u1"), f"d/{number}")
+print("spilled", flush=True)
+time.sleep(60)
+"""
+
+
+def test_what_a_killed_process_spilled_is_removed_and_what_a_living_one_did_is_not(tmp_path):
+    def spiller():
+        process = subprocess.Popen([sys.executable, "-c", SPILLS, str(tmp_path)], stdout=subprocess.PIPE)
+        assert process.stdout.readline() == b"spilled\n"
+        return process
+
+    with spiller() as killed:
+        (lost,) = tmp_path.iterdir()
+        killed.kill()
+    with spiller() as living:
+        assert lost not in tmp_path.iterdir()
+        (kept,) = tmp_path.iterdir()
+        (tmp_path / "openhcs-spill-strange").mkdir()
+        (tmp_path / "openhcs-spill-link").symlink_to(tmp_path)
+        backend = MemoryBackend(1500, tmp_path)
+        for number in range(3):
+            backend.save(plane(number), f"d/{number}")
+        assert len(list(kept.iterdir())) == 3
+        assert len(list(tmp_path.iterdir())) == 4
+        living.kill()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
