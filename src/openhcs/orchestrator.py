@@ -92,11 +92,11 @@ class PipelineOrchestrator:
         NotFound, InputError, InvalidPath
             no plate is there, or the output would touch it.
         """
-        from openhcs.run.facts import refuse_output_in_input
+        from openhcs.run.output import check_apart
         from openhcs.run.plates import index_plate
 
         self._index = index_plate(self.plate_path, microscope=self.config.microscope, pattern=self._pattern)
-        refuse_output_in_input(self.output, self._index.root)
+        check_apart(Path(self.output), self._index.root)
         return self
 
     def compile_pipelines(self, steps: Sequence[FunctionStep]) -> dict[str, ProcessingContext]:
@@ -123,7 +123,7 @@ class PipelineOrchestrator:
         finally:
             reader.close()
         prints = {number: step_fingerprint(step) for number, step in enumerate(self._steps, start=1)}
-        facts = gather(self.output, self.config, probed=probed, fingerprints=prints)
+        facts = gather(self.output, probed=probed, fingerprints=prints)
         self._plan = compile_plan(self.index, self._steps, self.config, facts, wells=wells)
         return {task.well: _context(self._plan, task, self.output) for task in self._plan.tasks}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openhcs.constants.constants import WellFilterMode
@@ -9,12 +10,12 @@ from openhcs.core.config import GlobalPipelineConfig
 from openhcs.core.wells import select_wells
 from openhcs.plan.compile import compile_plan
 from openhcs.run.execute import execute
-from openhcs.run.facts import gather, refuse_output_in_input
+from openhcs.run.facts import gather
+from openhcs.run.output import check_apart
 from openhcs.run.plates import index_plate
 
 if TYPE_CHECKING:
     import threading
-    from pathlib import Path
 
     from openhcs.run.events import Listener
     from openhcs.run.result import RunResult
@@ -53,7 +54,7 @@ def convert(
     config = config or GlobalPipelineConfig()
     index = index_plate(source, microscope=config.microscope, pattern=pattern)
     output = str(target)
-    refuse_output_in_input(output, index.root)
+    check_apart(Path(output), index.root)
     chosen = select_wells(index.wells, wells, wells_mode)
-    plan = compile_plan(index, (), config, gather(output, config), wells=chosen)
+    plan = compile_plan(index, (), config, gather(output), wells=chosen)
     return execute(plan, (), output, exist=exist, on_event=on_event, stop=stop)

@@ -7,30 +7,32 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from openhcs.errors import InvalidPath
 from openhcs.io.limits import memory_limit
 from openhcs.plan.facts import Facts
 from openhcs.run.execute import cores
+from openhcs.run.output import ledger_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from openhcs.core.config import GlobalPipelineConfig
     from openhcs.plan.facts import Probed
 
 
 def gather(
     output: str,
-    config: GlobalPipelineConfig,  # noqa: ARG001 - what is asked of the machine may come to depend on it
     *,
     probed: Mapping[int, Probed] | None = None,
     fingerprints: Mapping[int, str] | None = None,
 ) -> Facts:
-    """Return the facts for a plan whose results go to ``output``."""
+    """Return the facts for a plan whose results go to ``output``.
+
+    Space is asked about before the first run only: later, part of the results is there already.
+    """
+    begun = ledger_folder(Path(os.path.realpath(output))).is_dir()
     return Facts(
         cores=cores(),
         memory=memory_limit(),
-        free_bytes=free_bytes(output),
+        free_bytes=None if begun else free_bytes(output),
         probed=probed or {},
         fingerprints=fingerprints or {},
         store_output=output.rstrip("/").endswith(".zarr"),
@@ -46,14 +48,3 @@ def free_bytes(output: str) -> int | None:
         return shutil.disk_usage(folder).free
     except OSError:
         return None
-
-
-def refuse_output_in_input(output: str, root: str) -> None:
-    """Raise `InvalidPath` when the output is the plate itself or lies around or inside it."""
-    out, plate = Path(os.path.realpath(output)), Path(os.path.realpath(root))
-    if out == plate or plate in out.parents or out in plate.parents:
-        raise InvalidPath(
-            f"the output {output} and the plate {root} must not hold one another: inputs are never written to. "
-            "Choose an output beside the plate.",
-            path=output,
-        )
