@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     Call = tuple[Callable[..., Any], tuple[Any, ...], Mapping[str, Any]]
 
 MOST_THREADS = 16
+PROBES = 2
+"""Calls that are timed: the first alone may be slow because files are opened or modules imported."""
 WORTH_A_THREAD_S = 0.001
 """A call shorter than this is mostly Python, which runs one thread at a time."""
 
@@ -46,6 +49,9 @@ def check_kinds(values: Sequence[Any], paths: Sequence[str]) -> None:
     InvalidType
         names the first item that differs.
     """
+    plain = {value.dtype if type(value) is np.ndarray else None for value in values}
+    if None not in plain and len(plain) < 2:
+        return
     kinds = [_kind(value) for value in values]
     for number, kind in enumerate(kinds):
         if kind != kinds[0]:
@@ -88,20 +94,25 @@ def _kind(value: Any) -> str:
 def run_batch(backend: Backend, calls: Sequence[Call], paths: Sequence[str]) -> list[Any]:
     """Make the calls and return what they return, in order; an error names its item.
 
-    The first call is made alone. Threads follow only where it took long enough to have waited for
-    something: short calls, and all of a backend whose values lie in this process, are faster in turn.
+    The first two calls are made in turn. Threads follow only where both took long enough to have
+    waited for something: short calls, and all of a backend whose values lie in this process, are
+    faster in turn.
     """
     jobs = [(number, call, paths[number], len(calls)) for number, call in enumerate(calls)]
-    started = time.perf_counter()
-    first = [_item(job) for job in jobs[:1]]
-    short = time.perf_counter() - started < WORTH_A_THREAD_S
-    if len(jobs) < 3 or short or isinstance(backend, GivesBack):
-        return first + [_item(job) for job in jobs[1:]]
-    threads = min(len(jobs) - 1, MOST_THREADS, 2 * (os.cpu_count() or 1))
+    found = []
+    quickest = math.inf
+    for job in jobs[:PROBES]:
+        started = time.perf_counter()
+        found.append(_item(job))
+        quickest = min(quickest, time.perf_counter() - started)
+    rest = jobs[PROBES:]
+    if len(rest) < 2 or quickest < WORTH_A_THREAD_S or isinstance(backend, GivesBack):
+        return found + [_item(job) for job in rest]
+    threads = min(len(rest), MOST_THREADS, 2 * (os.cpu_count() or 1))
     with ThreadPoolExecutor(threads, thread_name_prefix="openhcs-batch") as pool:
-        futures = [pool.submit(_item, job) for job in jobs[1:]]
+        futures = [pool.submit(_item, job) for job in rest]
         try:
-            return first + [future.result() for future in futures]
+            return found + [future.result() for future in futures]
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise

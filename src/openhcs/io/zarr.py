@@ -181,8 +181,8 @@ class ZarrBackend:
             self._remove_plain(place.plain)
 
     def store(self, path: str) -> str:
-        """Return the store that an array at ``path`` belongs to."""
-        return str(self._place(path).store)
+        """Return the store that an array at ``path`` belongs to, by the path alone."""
+        return str(self._take_apart(path).store)
 
     def usage(self) -> StoreUsage:
         """Return bytes on disk and arrays held, below the root or in the stores used so far."""

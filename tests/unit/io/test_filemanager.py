@@ -189,14 +189,14 @@ def test_a_batch_works_at_the_same_time_where_that_helps():
             self.together = threading.Barrier(2, timeout=20)
 
         def load(self, path):
-            time.sleep(0.002) if path == "first" else self.together.wait()
+            time.sleep(0.002) if path in ("a", "b") else self.together.wait()
             return path
 
         def save(self, value, path, *, overwrite=False, hand_over=False):
             self.load(path)
 
     files = FileManager(backends={"meeting": Meeting()})
-    paths = ["first", "b", "c", "d", "e"]
+    paths = ["a", "b", "c", "d", "e", "f"]
     assert files.load_batch(paths, "meeting") == paths
     files.save_batch(paths, paths, "meeting")
 
