@@ -82,7 +82,7 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
     assert Path(made).resolve() == tmp_path / "PLATE"
     pipeline, use = markdown_blocks(text_of("README.md"), "python")
     (tmp_path / "pipeline.py").write_text(pipeline, encoding="utf-8")
-    scope: dict[str, object] = {}
+    scope: dict[str, object] = {"__name__": "__main__"}
     exec(compile(pipeline, "README.md", "exec"), scope)
     exec(compile(use, "README.md", "exec"), scope)
     raw = scope["open_plate"]("PLATE")["A01"].site(1).channel("DAPI").read().reshape(2, 64, 64)

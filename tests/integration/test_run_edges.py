@@ -219,3 +219,36 @@ def test_a_stop_that_was_set_before_starts_nothing(plate, tmp_path):
     stop.set()
     with pytest.raises(Stopped, match="0 wells done, 3 to do"):
         convert(plate, tmp_path / "o", config=SERIAL, stop=stop)
+
+
+def test_filled_planes_are_listed_after_steps_as_after_converting(tmp_path):
+    plate = make_plate(tmp_path / "P2", wells=["A01"], sites=2, size=(64, 48), missing=1)
+    config = GlobalPipelineConfig(num_workers=1, use_threading=True, missing="fill")
+    told = []
+    run = PipelineOrchestrator(plate, output=tmp_path / "o", global_config=config)
+    assert run.run([FunctionStep(twice, "s", [], **SAID)], on_event=told.append).ok
+    assert convert(plate, tmp_path / "c.zarr", config=config).ok
+    gaps = [
+        [zarr.open_group(store / f"A/01/{site}", mode="r").attrs["openhcs"]["gaps"] for site in (0, 1)]
+        for store in (tmp_path / "o/images.zarr", tmp_path / "c.zarr")
+    ]
+    assert sorted(map(len, gaps[0])) == [0, 1]
+    assert gaps[0] == gaps[1]
+    assert any("1 planes are missing and stored as zeros: A01_" in event.message for event in told)
+
+
+def test_a_damaged_file_in_the_first_well_fails_that_well_alone(plate, tmp_path):
+    victim = next(plate.rglob("*_A01_s1_w1.TIF"))
+    victim.write_bytes(victim.read_bytes()[:2000])
+    result = PipelineOrchestrator(plate, output=tmp_path / "o", global_config=SERIAL).run([FunctionStep(twice)])
+    assert (result.done, [failure.well for failure in result.failed]) == (("A02", "B01"), ["A01"])
+
+
+def test_outcomes_are_in_plan_order_whatever_ends_first(plate, tmp_path):
+    assert convert(plate, tmp_path / "o", config=GlobalPipelineConfig(num_workers=2)).done == WELLS
+
+
+def test_a_step_that_changes_the_size_of_planes_is_warned_about(plate, tmp_path):
+    run = PipelineOrchestrator(plate, output=tmp_path / "o", global_config=SERIAL).initialize()
+    run.compile_pipelines([FunctionStep(lambda stack: stack[:, ::2, 0], "half")])
+    assert "step 1 (half) makes planes of (2, 32) (y, x) out of (64, 48)" in run.plan.warnings[0]

@@ -63,7 +63,9 @@ def describe(found: Status) -> str:
     grid = plate_map(shape, [row_name(row) for row in range(shape[0])], of_wells, empty=" ")
     used = "  ".join(f"{marks[name]} {name}" for name in MARKS if states[name])
     lines = [table(rows), "", *grid, used]
-    lines += [f"{well} failed in {failed.step}: {failed.message}" for well, failed in found.failures.items()]
+    for well, failed in found.failures.items():
+        said = not failed.step or failed.step in failed.message
+        lines.append(f"{well} failed{'' if said else f' in {failed.step}'}: {failed.message}")
     if states[FAILED] or states[WAITING]:
         lines += ["", f"next: the command that wrote {shlex.quote(str(found.output))}, again; it does what is not done"]
     return "\n".join(lines)

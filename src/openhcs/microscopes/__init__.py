@@ -10,11 +10,12 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING, cast
 
 from openhcs.constants.constants import Microscope as Layout
-from openhcs.errors import InputError, UnknownName, suggest
+from openhcs.core.plate import PlateIndex
+from openhcs.errors import InputError, InvalidType, UnknownName, suggest
 from openhcs.microscopes.protocol import Microscope, NotMine
 
 if TYPE_CHECKING:
-    from openhcs.core.plate import Files, PlateIndex
+    from openhcs.core.plate import Files
 
 __all__ = ["TABLE", "Microscope", "NotMine", "detect", "load"]
 
@@ -68,15 +69,23 @@ def detect(files: Files, microscope: Layout | str = Layout.AUTO, *, pattern: str
 
         return _sure(Generic(pattern=pattern).index(files), "generic", files)
     if name != Layout.AUTO.value:
-        return _sure(load(name).index(files), name, files)
+        return _sure(_asked(load(name), name, files), name, files)
     reasons: dict[str, str] = {}
     for layout in [*(point.name for point in metadata.entry_points(group=ENTRY_POINTS)), *TABLE]:
-        found = load(layout).index(files)
+        found = _asked(load(layout), layout, files)
         if not isinstance(found, NotMine):
             return found
         reasons[layout] = found.why
     _refuse_empty(files)
     raise InputError(_unknown(files, reasons), path=files.root)
+
+
+def _asked(reader: Microscope, name: str, files: Files) -> PlateIndex | NotMine:
+    """Return a reader's answer if it is one."""
+    found: object = reader.index(files)
+    if not isinstance(found, (PlateIndex, NotMine)):
+        raise InvalidType(f"the microscope {name!r} must answer with a PlateIndex or NotMine(why), not {found!r}")
+    return found
 
 
 def _sure(found: PlateIndex | NotMine, name: str, files: Files) -> PlateIndex:

@@ -55,10 +55,25 @@ def readable(index: PlateIndex) -> PlateIndex:
     return replace(index, planes=tuple(plane for plane in index.planes if plane.state in READABLE))
 
 
+def absent_notes(index: PlateIndex, missing: str) -> tuple[str, ...]:
+    """Return what is said about planes that are not there and were filled or left out."""
+    absent = [plane for plane in index.planes if plane.state in ABSENT]
+    if not absent:
+        return ()
+    if missing == "skip":
+        sites = sorted({f"{plane.well} site {plane.site}" for plane in absent})
+        return (f"{len(sites)} sites with missing planes are left out: {_some(sites)}",)
+    return (f"{len(absent)} planes are missing and stored as zeros: {_some([plane.name for plane in absent])}",)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
+
+
 def _missing_text(index: PlateIndex, absent: list[Plane]) -> str:
     counts = Counter(plane.state for plane in absent)
     kinds = " and ".join(f"{count} {state.value.replace('_', ' ')}" for state, count in counts.items())
-    shown = ", ".join(plane.name for plane in absent[:5]) + (" …" if len(absent) > 5 else "")
+    shown = _some([plane.name for plane in absent])
     sites = len({(plane.well, plane.site) for plane in absent})
     return (
         f"plate {index.name}: of {len(index.planes)} planes {kinds} (in {sites} sites): {shown}. "

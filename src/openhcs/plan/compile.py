@@ -50,6 +50,7 @@ def compile_plan(
     """
     whole, notes = bind.pipeline_planes(index) if steps else (index, ())
     index = bind.planes_to_read(whole if wells is None else whole.only(wells), config.missing)
+    absent = bind.absent_notes(whole if wells is None else whole.only(wells), config.missing)
     whole = bind.readable(whole)
     source = bind.source_layer(whole)
     planned = partition(whole, steps, source, facts)
@@ -66,7 +67,7 @@ def compile_plan(
         tasks=tasks,
         workers=workers,
         budget=budget,
-        warnings=(*index.warnings, *notes, *_warnings(steps, planned)),
+        warnings=(*index.warnings, *notes, *absent, *_warnings(steps, planned), *_sizes(source, planned)),
     )
     check_space(plan, facts)
     return plan
@@ -94,6 +95,17 @@ def _step_identity(step: PlanStep) -> list[object]:
     shape = list(step.layer.plane_shape)
     said = [step.name, step.stacks, step.group_by, dict(step.picks), step.unmatched, step.out]
     return [*said, step.layer.dtype, shape, step.fingerprint]
+
+
+def _sizes(source: Layer, planned: tuple[PlanStep, ...]) -> list[str]:
+    """Return a warning for each step after which planes have another size."""
+    layers = [source, *(step.layer for step in planned)]
+    return [
+        f"step {step.number} ({step.name}) makes planes of {step.layer.plane_shape} (y, x) out of "
+        f"{before.plane_shape}; their pixel size is not known"
+        for step, before in zip(planned, layers, strict=False)
+        if step.layer.plane_shape != before.plane_shape
+    ]
 
 
 def _warnings(steps: Sequence[FunctionStep], planned: tuple[PlanStep, ...]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from openhcs.core.wells import well_key
 from openhcs.errors import NotFound, OpenHCSError, OutputBusy, Stopped
 from openhcs.plan.model import with_wells_of
 from openhcs.run.derive import derived_documents
@@ -200,9 +201,9 @@ class _Run:
         return RunResult(
             output=self.job.output,
             plan_id=self.plan.id,
-            done=tuple(self.done),
+            done=tuple(task.well for task in todo if task.well in self.done),
             skipped=tuple(task.well for task in skipped),
-            failed=tuple(self.failed),
+            failed=tuple(sorted(self.failed, key=lambda failure: well_key(failure.well))),
             waiting=tuple(task.well for task in todo if task.well not in ended),
             bytes_in=self.bytes_in,
             bytes_out=self.bytes_out,

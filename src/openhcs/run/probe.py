@@ -1,7 +1,7 @@
 """Find out what comes out of a step by calling its functions once, on the smallest stack.
 
-Only steps that do not declare it are probed. A function that raises on the probed well is tried on
-two more wells before the plate is given up: one bad well must not stop the others.
+Only steps that do not declare it are probed. Where a function raises or a file is damaged, two more
+wells are tried before the plate is given up: one bad well must not stop the others.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from openhcs.core.plate import PlaneState
-from openhcs.errors import PlanError, StepError
+from openhcs.errors import InputError, NotFound, PlanError, StepError, StorageError
 from openhcs.plan.bind import pipeline_planes, readable, source_layer
 from openhcs.plan.facts import Probed
 from openhcs.plan.layers import PASS, groups_of, stack_keys
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from openhcs.core.plate import Key, Plane, PlateIndex
     from openhcs.core.steps import FunctionStep
+    from openhcs.errors import OpenHCSError
     from openhcs.plan.model import Layer, PlanStep
 
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -38,22 +39,22 @@ def probe(index: PlateIndex, steps: Sequence[FunctionStep], wells: Sequence[str]
 
     Raises
     ------
-    StepError
-        a function raised on every well tried.
+    StepError, InputError, NotFound, StorageError
+        a function raised, or a plane could not be read, on every well tried.
     PlanError
         functions of one step make different kinds of images.
     """
     if all(step.out is not None and step.out_dtype is not None for step in steps):
         return {}
     plate = readable(pipeline_planes(index)[0])
-    failed: list[StepError] = []
+    failed: list[OpenHCSError] = []
     empty: PlanError | None = None
     for well in _fullest_first(plate, wells):
         try:
             return _Probe(plate, steps, well, read).run()
         except _NothingToDoError as error:
             empty = error
-        except StepError as error:
+        except (StepError, InputError, StorageError, NotFound) as error:
             failed.append(error)
             if len(failed) == TRIES:
                 break

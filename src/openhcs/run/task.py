@@ -167,7 +167,7 @@ class _TaskRun:
 
     def _make_sinks(self) -> dict[int, Sink]:
         made = planes_by_step(self.task.keys, self.groups)
-        states = states_of(self.task.planes)
+        states = self._filled()
         place = self.job.index.well_place(self.task.well)
         return {
             target.after: make_sink(
@@ -183,10 +183,25 @@ class _TaskRun:
                 ),
                 paths=target_paths(target),
                 config=self.recipe.config.zarr,
-                listed=states if target.after == 0 else {},
+                listed=states[target.after],
             )
             for number, target in enumerate(self.recipe.targets)
         }
+
+    def _filled(self) -> list[dict[Key, str]]:
+        """Return, as read and after each step, the planes made of nothing but fill values, with their state."""
+        filled = [states_of(self.task.planes)]
+        for groups in self.groups:
+            before = filled[-1]
+            filled.append(
+                {
+                    key: before[group.inputs[0]]
+                    for group in groups
+                    for key in group.outputs
+                    if all(one in before for one in group.inputs)
+                }
+            )
+        return filled
 
     def _convert(self) -> None:
         sink = self.sinks[0]
