@@ -49,8 +49,9 @@ def compile_plan(
         one well needs more memory than allowed, or the results more space than is left.
     """
     whole, notes = bind.pipeline_planes(index) if steps else (index, ())
-    index = bind.planes_to_read(whole if wells is None else whole.only(wells), config.missing)
-    absent = bind.absent_notes(whole if wells is None else whole.only(wells), config.missing)
+    chosen = whole if wells is None else whole.only(wells)
+    index = bind.planes_to_read(chosen, config.missing)
+    absent = bind.absent_notes(chosen, config.missing)
     whole = bind.readable(whole)
     source = bind.source_layer(whole)
     planned = partition(whole, steps, source, facts)
