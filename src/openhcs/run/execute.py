@@ -21,7 +21,7 @@ from openhcs.run.events import Event, ignore
 from openhcs.run.ledger import Ledger
 from openhcs.run.pool import Processes, Serial, Threads
 from openhcs.run.result import Failure, RunResult
-from openhcs.run.task import Broken, Job, inputs_digest
+from openhcs.run.task import Broken, Job, fatal, inputs_digest
 from openhcs.run.vendor import keep_documents
 
 if TYPE_CHECKING:
@@ -221,13 +221,6 @@ class _Run:
 
     def _finished(self, result: RunResult) -> None:
         self.tell(Event(kind="finished", bytes_in=result.bytes_in, bytes_out=result.bytes_out, seconds=result.seconds))
-
-
-def fatal(error: BaseException) -> bool:
-    """Return whether an error will meet every other well too: no space, no right to write."""
-    from openhcs.errors import AccessDenied, StorageFull
-
-    return isinstance(error, (StorageFull, AccessDenied))
 
 
 def choose(plan: Plan, tasks: int) -> Executor:

@@ -99,7 +99,12 @@ def attempt(job: Job, task: Task) -> Report | Broken:
 
 def passing(error: OpenHCSError) -> bool:
     """Return whether an error may be gone at a second try: the system's, but no lack of space or rights."""
-    return isinstance(error, StorageError) and not isinstance(error, (StorageFull, AccessDenied))
+    return isinstance(error, StorageError) and not fatal(error)
+
+
+def fatal(error: OpenHCSError) -> bool:
+    """Return whether an error will meet every other well too: no space, no right to write."""
+    return isinstance(error, (StorageFull, AccessDenied))
 
 
 def _attempt(job: Job, task: Task) -> Report | Broken:
