@@ -6,21 +6,25 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input
 LOCK := requirements/test.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test test-crash check bench lock clean
 
 help:
-	@echo "make demo    make a small plate in demo/ and run a pipeline on it"
-	@echo "make test    run the tests"
-	@echo "make check   lint, format and types"
-	@echo "make bench   measure against bare scripts"
-	@echo "make lock    choose the newest dependencies and write $(LOCK)"
-	@echo "make clean   remove what these make"
+	@echo "make demo        make a small plate in demo/ and run a pipeline on it"
+	@echo "make test        run the tests"
+	@echo "make test-crash  the heavy proofs: power cuts, kills, full disks, hostile input"
+	@echo "make check       lint, format and types"
+	@echo "make bench       measure against bare scripts"
+	@echo "make lock        choose the newest dependencies and write $(LOCK)"
+	@echo "make clean       remove what these make"
 
 demo: $(VENV)/.run
 	@$(BIN)/openhcs demo demo
 
 test: $(VENV)/.test
 	@$(BIN)/python -m pytest -q -n 2 $(ARGS)
+
+test-crash: $(VENV)/.test
+	@$(BIN)/python -m pytest -q -n 2 -m crash -rA $(ARGS)
 
 check: $(VENV)/.test
 	@$(BIN)/ruff check
