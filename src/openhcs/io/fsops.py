@@ -1,7 +1,7 @@
 """The only place that changes files.
 
 Every mutation on a local file system is a method of `FileOps`, and each single call to the system
-passes `FileOps.step` (a write passes `FileOps.write_some`): a layer that overrides those can fail,
+passes `FileOps.call` (a write passes `FileOps.write_some`): a layer that overrides those can fail,
 kill, count or record every one (see `openhcs.testing.fileops`). Bytes written are hashed on their
 way (xxh3, 64 bits), so a commit record needs no second reading. Errors of the operating system
 become ours, with the number kept.
@@ -19,16 +19,18 @@ import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import xxhash
 
 from openhcs.errors import OpenHCSError, from_oserror
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     Bytes = bytes | bytearray | memoryview
+
+Result = TypeVar("Result")
 
 TEMPORARY = ".openhcs-tmp-"
 """Names of unfinished files begin so; whoever lists a folder leaves them out."""
@@ -72,11 +74,23 @@ class FileOps:
     def __init__(self, *, durable: bool = True) -> None:
         self.durable = durable
 
-    def step(self, operation: str, path: str | Path) -> None:
-        """Do nothing; called before each call to the system that changes or syncs ``path``."""
+    def call(  # what is not used here is for layers
+        self,
+        operation: str,  # noqa: ARG002
+        path: str | Path,  # noqa: ARG002
+        work: Callable[[], Result],
+        *,
+        source: str | Path | None = None,  # noqa: ARG002
+    ) -> Result:
+        """Make one call to the system that changes or syncs ``path``, and return what it returns.
 
-    def write_some(self, handle: int, view: memoryview) -> int:
-        """Write the beginning of ``view``, return how many bytes were taken."""
+        ``source`` is the other name that a rename, an exchange or a link is about. A result of False
+        says that the system knows no such call and nothing was done.
+        """
+        return work()
+
+    def write_some(self, path: str | Path, handle: int, view: memoryview) -> int:  # noqa: ARG002 - for layers
+        """Write the beginning of ``view`` to the end of the open file, return how many bytes were taken."""
         return os.write(handle, view)
 
     def write_new(self, path: str | Path, data: Bytes | Iterable[Bytes]) -> Stored:
@@ -91,11 +105,11 @@ class FileOps:
         """
         parts = [data] if isinstance(data, (bytes, bytearray, memoryview)) else data
         with _told("write the file", path):
-            self.step("create", path)
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+            handle = self.call("create", path, lambda: os.open(path, flags, 0o666))
             try:
                 try:
-                    size, digest = self._write_parts(handle, parts)
+                    size, digest = self._write_parts(path, handle, parts)
                 finally:
                     os.close(handle)
             except BaseException:
@@ -103,7 +117,7 @@ class FileOps:
                 raise
         return Stored(str(path), size, digest)
 
-    def _write_parts(self, handle: int, parts: Iterable[Bytes]) -> tuple[int, str]:
+    def _write_parts(self, path: str | Path, handle: int, parts: Iterable[Bytes]) -> tuple[int, str]:
         digest = xxhash.xxh3_64()
         size = 0
         for part in parts:
@@ -112,7 +126,7 @@ class FileOps:
             digest.update(view)
             size += view.nbytes
             while view.nbytes:
-                written = self.write_some(handle, view)
+                written = self.write_some(path, handle, view)
                 if written == 0:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 view = view[written:]
@@ -120,8 +134,7 @@ class FileOps:
 
     def _forget(self, path: str | Path) -> None:
         with contextlib.suppress(OSError):
-            self.step("unlink", path)
-            os.unlink(path)
+            self.call("unlink", path, lambda: os.unlink(path))
 
     def replace(self, path: str | Path, data: Bytes | Iterable[Bytes], *, via: str | Path | None = None) -> Stored:
         """Put a file in place of what is there, or of nothing, durably and in one instant.
@@ -169,23 +182,20 @@ class FileOps:
             at = os.path.dirname(at)
         with _told("make the folder", path):
             for folder in reversed(missing):
-                self.step("mkdir", folder)
                 with contextlib.suppress(FileExistsError):
-                    os.mkdir(folder)
+                    self.call("mkdir", folder, functools.partial(os.mkdir, folder))
             if not os.path.isdir(path):
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fspath(path))
 
     def make_private_dir(self, path: str | Path) -> None:
         """Make a directory that only this user can enter; `AlreadyExists` if the name is taken."""
         with _told("make the folder", path):
-            self.step("mkdir", path)
-            os.mkdir(path, 0o700)
+            self.call("mkdir", path, lambda: os.mkdir(path, 0o700))
 
     def rename(self, source: str | Path, target: str | Path) -> None:
         """Rename a file over another, or a directory to a free name."""
         with _told("rename to", target):
-            self.step("rename", target)
-            os.replace(source, target)
+            self.call("rename", target, lambda: os.replace(source, target), source=source)
 
     def publish(self, source: str | Path, target: str | Path) -> None:
         """Rename a file or directory to a name that must be free; `AlreadyExists` if it is taken.
@@ -194,8 +204,7 @@ class FileOps:
         not noticed.
         """
         with _told("write the file", target):
-            self.step("rename", target)
-            if _rename(source, target, _NO_REPLACE):
+            if self.call("rename", target, lambda: _rename(source, target, _NO_REPLACE), source=source):
                 return
         try:
             self.link(source, target)
@@ -212,8 +221,7 @@ class FileOps:
     def link(self, source: str | Path, target: str | Path) -> None:
         """Give a file a second name; `AlreadyExists` if the name is taken."""
         with _told("write the file", target):
-            self.step("link", target)
-            os.link(source, target)
+            self.call("link", target, lambda: os.link(source, target), source=source)
 
     def exchange(self, one: str | Path, other: str | Path) -> bool:
         """Swap two files or directories; return whether that took one instant.
@@ -222,15 +230,15 @@ class FileOps:
         ``one`` has its place.
         """
         with _told("exchange", other):
-            self.step("exchange", other)
-            if _rename(one, other, _EXCHANGE):
+            if self.call("exchange", other, lambda: _rename(one, other, _EXCHANGE), source=one):
                 return True
         kept = aside(one)
         self.rename(other, kept)
         try:
             self.rename(one, other)
         except BaseException:
-            os.replace(kept, other)
+            with contextlib.suppress(OpenHCSError):
+                self.rename(kept, other)
             raise
         self.rename(kept, one)
         return False
@@ -238,20 +246,17 @@ class FileOps:
     def open_lock(self, path: str | Path) -> int:
         """Return a handle of a file to lock, made if missing and never emptied."""
         with _told("open the lock", path):
-            self.step("lock", path)
-            return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            return self.call("lock", path, lambda: os.open(path, os.O_RDWR | os.O_CREAT, 0o666))
 
     def unlink(self, path: str | Path) -> None:
         """Remove a file or a link, never what the link names."""
         with _told("remove the file", path):
-            self.step("unlink", path)
-            os.unlink(path)
+            self.call("unlink", path, lambda: os.unlink(path))
 
     def remove_dir(self, path: str | Path) -> None:
         """Remove an empty directory."""
         with _told("remove the folder", path):
-            self.step("rmdir", path)
-            os.rmdir(path)
+            self.call("rmdir", path, lambda: os.rmdir(path))
 
     def remove_tree(self, path: str | Path) -> None:
         """Remove a directory and all below it, following no link."""
@@ -279,12 +284,7 @@ class FileOps:
 
     def _sync(self, path: str | Path, flags: int) -> None:
         with _told("sync", path):
-            self.step("sync", path)
-            handle = os.open(path, flags)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            self.call("sync", path, lambda: _fsync(path, flags))
 
     def sync_tree(self, path: str | Path) -> None:
         """Wait until all files and names below a directory are on the disk."""
@@ -308,7 +308,7 @@ def aside(path: str | Path) -> Path:
 class RecordingOps(FileOps):
     """`FileOps` that keeps what was written under its final name, for a task's commit record.
 
-    ``over`` is another layer whose `step` and `write_some` stay in force.
+    ``over`` is another layer whose `call` and `write_some` stay in force.
     """
 
     def __init__(self, *, durable: bool = True, over: FileOps | None = None) -> None:
@@ -323,14 +323,17 @@ class RecordingOps(FileOps):
         with self._lock:
             return list(self._stored.values())
 
-    def step(self, operation: str, path: str | Path) -> None:
-        """Pass on to the layer below."""
-        if self._over is not None:
-            self._over.step(operation, path)
+    def call(
+        self, operation: str, path: str | Path, work: Callable[[], Result], *, source: str | Path | None = None
+    ) -> Result:
+        """Make the call through the layer below."""
+        return work() if self._over is None else self._over.call(operation, path, work, source=source)
 
-    def write_some(self, handle: int, view: memoryview) -> int:
+    def write_some(self, path: str | Path, handle: int, view: memoryview) -> int:
         """Write through the layer below."""
-        return super().write_some(handle, view) if self._over is None else self._over.write_some(handle, view)
+        if self._over is None:
+            return super().write_some(path, handle, view)
+        return self._over.write_some(path, handle, view)
 
     def write_new(self, path: str | Path, data: Bytes | Iterable[Bytes]) -> Stored:
         """Write as `FileOps.write_new` does and note the result."""
@@ -360,6 +363,14 @@ class RecordingOps(FileOps):
             stored = self._stored.pop(source, None)
             if stored is not None:
                 self._stored[target] = Stored(target, stored.bytes, stored.digest)
+
+
+def _fsync(path: str | Path, flags: int) -> None:
+    handle = os.open(path, flags)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @functools.cache

@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING
 from openhcs.io.fsops import FileOps
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from openhcs.io.fsops import Result
 
 
 class TracingOps(FileOps):
@@ -40,17 +43,24 @@ class TracingOps(FileOps):
         """How often each operation was done."""
         return Counter(operation for operation, _ in self.trace)
 
-    def step(self, operation: str, path: str | Path) -> None:
-        """Note the operation."""
+    def call(
+        self, operation: str, path: str | Path, work: Callable[[], Result], *, source: str | Path | None = None
+    ) -> Result:
+        """Note the operation and do it."""
+        self.note(operation, path)
+        return super().call(operation, path, work, source=source)
+
+    def note(self, operation: str, path: str | Path) -> None:
+        """Note an operation that is about to be done."""
         with self._lock:
             self.trace.append((operation, str(path)))
             number = len(self.trace)
         self.reached(number)
 
-    def write_some(self, handle: int, view: memoryview) -> int:
+    def write_some(self, path: str | Path, handle: int, view: memoryview) -> int:
         """Note the write and do it."""
         with self._lock:
-            self.trace.append(("write", ""))
+            self.trace.append(("write", str(path)))
             number = len(self.trace)
         self.reached(number)
         return self.write_part(number, handle, view)
@@ -60,7 +70,7 @@ class TracingOps(FileOps):
 
     def write_part(self, number: int, handle: int, view: memoryview) -> int:  # noqa: ARG002 - for layers
         """Write the beginning of ``view``; ``number`` is that of the operation."""
-        return super().write_some(handle, view)
+        return os.write(handle, view)
 
 
 class FailingOps(TracingOps):
@@ -99,9 +109,9 @@ class KillingOps(TracingOps):
         super().__init__(durable=durable)
         self._at = at
 
-    def step(self, operation: str, path: str | Path) -> None:
+    def note(self, operation: str, path: str | Path) -> None:
         """Die when it is time."""
-        super().step(operation, path)
+        super().note(operation, path)
         if len(self.trace) == self._at:
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -194,10 +194,10 @@ def test_a_full_disk_under_the_spill_leaves_every_value(tmp_path):
     class Full(FileOps):
         full = True
 
-        def write_some(self, handle, view):
+        def write_some(self, path, handle, view):
             if self.full:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            return super().write_some(handle, view)
+            return super().write_some(path, handle, view)
 
     ops = Full(durable=False)
     backend = MemoryBackend(1500, tmp_path, ops=ops)

@@ -53,9 +53,10 @@ def test_a_move_inside_one_disk_is_a_rename(tmp_path):
 
 def test_a_move_to_another_disk_is_a_copy_and_a_delete(tmp_path, files):
     class Two(FileOps):
-        def step(self, operation, path):
+        def call(self, operation, path, work, *, source=None):
             if operation == "rename" and "openhcs-tmp" not in str(path) and not self.copied(path):
                 raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+            return work()
 
         def copied(self, path):
             return any(one.name.startswith(".openhcs-tmp") for one in path.parent.iterdir())

@@ -315,9 +315,10 @@ def test_another_writer_who_comes_first_is_found_there_or_replaced(tmp_path, ove
     first = np.arange(12, dtype="uint16").reshape(3, 4)
 
     class Overtaken(FileOps):
-        def step(self, operation, path):
+        def call(self, operation, path, work, *, source=None):
             if operation == "rename" and Path(path).name == "a" and not Path(path).exists():
                 ZarrBackend(tmp_path, ops=OPS).save(first, "d/a")
+            return work()
 
     slow = ZarrBackend(tmp_path, ops=Overtaken(durable=False))
     if overwrite:

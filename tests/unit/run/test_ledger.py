@@ -318,11 +318,11 @@ def test_an_error_at_any_operation_of_a_commit_leaves_the_well_whole(tmp_path, m
 class FullOps(FailingOps):
     """From some operation on only removing works, as on a full disk."""
 
-    def step(self, operation, path):
+    def note(self, operation, path):
         if operation in {"unlink", "rmdir"}:
             self.trace.append((operation, str(path)))
         else:
-            super().step(operation, path)
+            super().note(operation, path)
 
 
 def test_a_disk_on_which_only_removing_works_leaves_the_old_well_whole(tmp_path):
