@@ -23,7 +23,7 @@ from openhcs.io.zarr_spec import make_spec
 from openhcs.ngff.naming import image_paths
 from openhcs.ngff.windows import merge
 from openhcs.plan.model import Layer, Recipe, Target
-from openhcs.run.derive import derived_documents, well_documents
+from openhcs.run.derive import documents, output_facts, well_documents
 from openhcs.run.histogram import histogram
 
 if TYPE_CHECKING:
@@ -77,6 +77,10 @@ def pixels(well: str, acquisition: int, site: int) -> np.ndarray:
     return rng.integers(100, top, (2, 3 if acquisition == 0 else 1, *SHAPE), "uint16")
 
 
+def derived(index: PlateIndex, how: Recipe, records: list[dict[str, Any]], **more: bool) -> dict[str, bytes]:
+    return documents(output_facts(index, how), records, **more)
+
+
 def write(folder: Path, documents: dict[str, bytes]) -> None:
     for path, data in documents.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -106,8 +110,8 @@ def write_plate(output: Path, version: str, axes: Any = AXES) -> Path:
     how = recipe(ZarrConfig(ngff_version=version), axes=axes)
     records = [write_well(output, well, how.config.zarr, axes) for well in WELLS]
     for record in records:
-        write(output, well_documents(plate_index(), how, record))
-    write(output, derived_documents(plate_index(), how, records))
+        write(output, well_documents(output_facts(plate_index(), how), record))
+    write(output, derived(plate_index(), how, records))
     return output / "images.zarr"
 
 
@@ -236,7 +240,7 @@ def test_an_image_with_other_pixels_says_that_its_pixel_size_is_unknown() -> Non
     how = recipe(ZarrConfig(), plane_shape=(100, 90))
     row = {"target": 0, "path": "images.zarr/A/01/0", "well": "A01", "acquisition": 0, "site": 3, "gaps": []}
     record = {"task": "A01", "images": [row | {"shape": [2, 3, 100, 90]}], "histograms": [{}]}
-    made = well_documents(plate_index(), how, record)
+    made = well_documents(output_facts(plate_index(), how), record)
     told = json.loads(made["images.zarr/A/01/0/zarr.json"])["attributes"]
     assert told["openhcs"]["pixel_size_um"] is None
     assert "unit" not in told["ome"]["multiscales"][0]["axes"][-1]
@@ -246,16 +250,15 @@ def test_an_image_with_other_pixels_says_that_its_pixel_size_is_unknown() -> Non
 def test_an_axis_of_one_pixel_is_not_scaled_further() -> None:
     how = recipe(ZarrConfig(), plane_shape=(1100, 2))
     row = {"target": 0, "path": "images.zarr/A/01/0", "well": "A01", "acquisition": 0, "site": 3, "gaps": []}
-    made = well_documents(
-        plate_index(), how, {"task": "A01", "images": [row | {"shape": [2, 3, 1100, 2]}], "histograms": [{}]}
-    )
+    record = {"task": "A01", "images": [row | {"shape": [2, 3, 1100, 2]}], "histograms": [{}]}
+    made = well_documents(output_facts(plate_index(), how), record)
     datasets = json.loads(made["images.zarr/A/01/0/zarr.json"])["attributes"]["ome"]["multiscales"][0]["datasets"]
     scales = [level["coordinateTransformations"][0]["scale"][-2:] for level in datasets]
     assert scales == [[1.0, 1.0], [2.0, 2.0], [4.0, 2.0], [8.0, 2.0]]
 
 
 def test_before_the_first_commit_there_is_no_document() -> None:
-    assert derived_documents(plate_index(), recipe(ZarrConfig()), []) == {}
+    assert derived(plate_index(), recipe(ZarrConfig()), []) == {}
 
 
 def a_record() -> dict[str, Any]:
@@ -264,14 +267,14 @@ def a_record() -> dict[str, Any]:
 
 
 def test_without_ome_metadata_groups_are_plain_and_lie_in_the_same_place() -> None:
-    full = derived_documents(plate_index(), recipe(ZarrConfig()), [a_record()])
-    plain = derived_documents(plate_index(), recipe(ZarrConfig(ome_zarr_metadata=False)), [a_record()])
+    full = derived(plate_index(), recipe(ZarrConfig()), [a_record()])
+    plain = derived(plate_index(), recipe(ZarrConfig(ome_zarr_metadata=False)), [a_record()])
     assert set(full) == set(plain)
     assert not any(b'"ome"' in data for data in plain.values())
 
 
 def test_without_plate_metadata_images_alone_are_described() -> None:
-    made = derived_documents(plate_index(), recipe(ZarrConfig(write_plate_metadata=False)), [a_record()])
+    made = derived(plate_index(), recipe(ZarrConfig(write_plate_metadata=False)), [a_record()])
     told = {path: json.loads(data)["attributes"]["ome"] for path, data in made.items()}
     assert "plate" not in told["images.zarr/zarr.json"]
     assert "well" not in told["images.zarr/A/01/zarr.json"]
@@ -279,13 +282,13 @@ def test_without_plate_metadata_images_alone_are_described() -> None:
 
 
 def test_a_bare_store_has_its_documents_at_the_top() -> None:
-    made = derived_documents(plate_index(), recipe(ZarrConfig(), path=""), [a_record()], final=False)
+    made = derived(plate_index(), recipe(ZarrConfig(), path=""), [a_record()], final=False)
     assert set(made) == {"zarr.json", "A/zarr.json"}
 
 
 def test_documents_of_the_same_records_are_the_same_bytes() -> None:
-    first = derived_documents(plate_index(), recipe(ZarrConfig()), [a_record()])
-    assert first == derived_documents(plate_index(), recipe(ZarrConfig()), [a_record()])
+    first = derived(plate_index(), recipe(ZarrConfig()), [a_record()])
+    assert first == derived(plate_index(), recipe(ZarrConfig()), [a_record()])
 
 
 def test_an_output_can_be_closed_from_facts_kept_as_json() -> None:
@@ -305,7 +308,7 @@ def test_images_are_listed_by_site_however_they_were_finished() -> None:
     record = a_record()
     first = record["images"][0]
     record["images"] = [first | {"site": 7, "path": "images.zarr/A/01/1"}, first]
-    made = derived_documents(plate_index(), recipe(ZarrConfig()), [record])
+    made = derived(plate_index(), recipe(ZarrConfig()), [record])
     told = json.loads(made["images.zarr/A/01/zarr.json"])["attributes"]["ome"]["well"]
     assert [image["path"] for image in told["images"]] == ["0", "1"]
 
@@ -313,7 +316,7 @@ def test_images_are_listed_by_site_however_they_were_finished() -> None:
 def test_gaps_and_original_numbers_are_told_in_the_image() -> None:
     record = a_record()
     record["images"][0] |= {"gaps": [{"t": 1, "c": 2, "z": 3, "state": "missing"}]}
-    made = derived_documents(plate_index(), recipe(ZarrConfig()), [record])
+    made = derived(plate_index(), recipe(ZarrConfig()), [record])
     own = json.loads(made["images.zarr/A/01/0/zarr.json"])["attributes"]["openhcs"]
     assert own["gaps"] == [{"t": 1, "c": 2, "z": 3, "state": "missing"}]
     assert (own["well"], own["site"], own["channels"], own["z"], own["t"]) == ("A01", 3, [1, 2], [1, 2, 3], [1])
@@ -325,7 +328,7 @@ def test_tiff_outputs_get_a_plate_document_that_reads_back() -> None:
     how = recipe(ZarrConfig(), path="images")
     how = replace(how, targets=(replace(how.targets[0], backend="disk"),))
     record = a_record() | {"histograms": [{}]}
-    made = derived_documents(plate_index(), how, [record])
+    made = derived(plate_index(), how, [record])
     told = json.loads(made["images/plate.json"])
     assert set(made) == {"images/plate.json"}
     assert told["wells"] == ["A01"]

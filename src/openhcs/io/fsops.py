@@ -312,7 +312,7 @@ class RecordingOps(FileOps):
     """
 
     def __init__(self, *, durable: bool = True, over: FileOps | None = None) -> None:
-        super().__init__(durable=durable if over is None else over.durable)
+        super().__init__(durable=durable and (over is None or over.durable))
         self._over = over
         self._stored: dict[str, Stored] = {}
         self._lock = threading.Lock()

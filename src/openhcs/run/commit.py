@@ -10,7 +10,6 @@ finished, any other is undone.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import xxhash
 
 from openhcs.errors import FormatError, NotFound, OpenHCSError, OutputExists, from_oserror
 from openhcs.io.fsops import aside
+from openhcs.run.sealed import read_sealed
 from openhcs.run.staging import OUT
 
 if TYPE_CHECKING:
@@ -91,15 +91,15 @@ def read_entry(places: Places, entry: Entry) -> Record:
     """
     path = places.commits / entry.name
     try:
-        record = json.loads(path.read_bytes())
-        if isinstance(record, dict) and {"units", "objects", "staging"} <= record.keys():
-            return record
-    except OSError as error:
-        raise from_oserror(error, doing="read the commit record", path=path) from error
-    except ValueError as error:
+        record = read_sealed(path)
+    except FormatError as error:
         raise FormatError(
-            f"{path} is damaged: {error}. Remove it to have {entry.task} done again.", path=path
+            f"{error.message}. Remove it and the folders of {entry.task} to have that well done again.",
+            path=path,
+            well=entry.task,
         ) from error
+    if {"units", "objects", "staging"} <= record.keys():
+        return record
     raise FormatError(f"{path} is no commit record. Remove it to have {entry.task} done again.", path=path)
 
 

@@ -89,34 +89,8 @@ def output_facts(index: PlateIndex, recipe: Recipe, *, vendor_files: Mapping[str
     )
 
 
-def derived_documents(
-    index: PlateIndex,
-    recipe: Recipe,
-    records: Iterable[Record],
-    *,
-    final: bool = True,
-    vendor_files: Mapping[str, str] | None = None,
-) -> dict[str, bytes]:
-    """Return every document of an output by its path in it.
-
-    Parameters
-    ----------
-    index
-        the plate; its planes are not looked at.
-    records
-        of all committed wells, in any order.
-    vendor_files
-        digests of the microscope's documents by path.
-    final
-        with the documents of wells and images, whose display windows are then the same for a channel
-        across the plate; otherwise those of the root and of rows only.
-    """
-    return documents(output_facts(index, recipe, vendor_files=vendor_files), records, final=final)
-
-
-def well_documents(index: PlateIndex, recipe: Recipe, record: Record) -> dict[str, bytes]:
+def well_documents(facts: OutputFacts, record: Record) -> dict[str, bytes]:
     """Return the documents inside one well, with display windows from this well alone."""
-    facts = output_facts(index, recipe)
     made: Documents = {}
     for number, target in enumerate(facts.targets):
         if target.backend != "disk":
@@ -126,7 +100,16 @@ def well_documents(index: PlateIndex, recipe: Recipe, record: Record) -> dict[st
 
 
 def documents(facts: OutputFacts, records: Iterable[Record], *, final: bool = True) -> dict[str, bytes]:
-    """Return the documents that `derived_documents` returns, from facts."""
+    """Return every document of an output by its path in it.
+
+    Parameters
+    ----------
+    records
+        of all committed wells, in any order.
+    final
+        with the documents of wells and images, whose display windows are then the same for a channel
+        across the plate; otherwise those of the root and of rows only.
+    """
     found = sorted(records, key=lambda record: well_key(record["task"]))
     made: Documents = {}
     for number, target in enumerate(facts.targets):

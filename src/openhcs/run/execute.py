@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 
 from openhcs.core.wells import well_key
 from openhcs.errors import NotFound, OpenHCSError, OutputBusy, Stopped
+from openhcs.io.fsops import FileOps
 from openhcs.plan.model import with_wells_of
-from openhcs.run.derive import derived_documents
+from openhcs.run.close import close, derive
+from openhcs.run.derive import output_facts
 from openhcs.run.events import Event, ignore
 from openhcs.run.ledger import Ledger
 from openhcs.run.pool import Processes, Serial, Threads
@@ -44,6 +46,7 @@ def execute(
     exist: str = "auto",
     on_event: Listener | None = None,
     stop: threading.Event | None = None,
+    ops: FileOps | None = None,
 ) -> RunResult:
     """Run every task of a plan that is not committed yet, and return what came of it.
 
@@ -59,6 +62,8 @@ def execute(
         called in this thread with every `Event`.
     stop
         set it and no further well starts; those that run are finished and committed.
+    ops
+        what changes files; None: as the plan's ``durability`` says.
 
     Raises
     ------
@@ -67,24 +72,24 @@ def execute(
     Stopped
         ``stop`` was set before all wells were done.
     """
-    run = _Run(plan, steps, output, on_event or ignore, stop or threading.Event())
-    return run.execute(exist)
+    durable = plan.recipe.config.durability == "full"
+    job = Job(
+        output=os.path.abspath(output),
+        index=replace(plan.index, planes=()),
+        recipe=plan.recipe,
+        chains=tuple(step.chains for step in steps),
+        ops=ops or FileOps(durable=durable),
+    )
+    return _Run(plan, job, on_event or ignore, stop or threading.Event()).execute(exist)
 
 
 class _Run:
-    def __init__(
-        self, plan: Plan, steps: Sequence[FunctionStep], output: str, tell: Listener, stop: threading.Event
-    ) -> None:
+    def __init__(self, plan: Plan, job: Job, tell: Listener, stop: threading.Event) -> None:
         self.plan = plan
         self.tell = tell
         self.stop = stop
-        self.job = Job(
-            output=os.path.abspath(output),
-            index=replace(plan.index, planes=()),
-            recipe=plan.recipe,
-            chains=tuple(step.chains for step in steps),
-        )
-        self.ledger = Ledger(self.job.output, durable=self.job.durable)
+        self.job = job
+        self.ledger = Ledger(job.output, job.ops)
         self.start = time.perf_counter()
         self.derived_at = float("-inf")
         self.bytes_in = 0
@@ -92,7 +97,6 @@ class _Run:
         self.done: list[str] = []
         self.failed: list[Failure] = []
         self.gave_up = False
-        self.vendor: dict[str, str] = {}
 
     def execute(self, exist: str) -> RunResult:
         known = self._holds_this_plan()
@@ -100,7 +104,8 @@ class _Run:
         text = with_wells_of(self.plan.to_json(), self.ledger.plan_json()) if known else self.plan.to_json()
         self.ledger.prepare(text, self.plan.id, exist="auto" if again else exist, inputs=self.plan.index.root)
         with self.ledger.running():
-            self.vendor = keep_documents(self.job.index, self.ledger.folder, self.ledger.ops)
+            vendor = keep_documents(self.job.index, self.ledger.folder, self.ledger.ops)
+            self.ledger.notes.keep_facts(output_facts(self.job.index, self.job.recipe, vendor_files=vendor).to_json())
             committed = set() if again else self._committed()
             skipped = [task for task in self.plan.tasks if task.well in committed]
             todo = [task for task in self.plan.tasks if task.well not in committed]
@@ -142,7 +147,7 @@ class _Run:
         except BaseException:
             if self.done:
                 with contextlib.suppress(OpenHCSError):
-                    self._derive(final=False)
+                    derive(self.ledger, final=False)
             raise
 
     def _work(self, todo: list[Task]) -> None:
@@ -150,7 +155,8 @@ class _Run:
         for outcome in executor.run(self.job, todo, self.stop, self._begun):
             self._ended(outcome)
             if self.done and time.perf_counter() - self.derived_at > DERIVE_EVERY_S:
-                self._derive(final=False)
+                derive(self.ledger, final=False)
+                self.derived_at = time.perf_counter()
 
     def _begun(self, task: Task) -> None:
         self.tell(Event(kind="well_started", well=task.well))
@@ -174,7 +180,7 @@ class _Run:
         error = ended.error
         failure = Failure(well=well, step=error.step or "", message=str(error), traceback=ended.traceback)
         self.failed.append(failure)
-        self.ledger.fail(well, {"step": failure.step, "message": failure.message, "traceback": failure.traceback})
+        self.ledger.notes.fail(well, {"step": failure.step, "message": failure.message, "traceback": failure.traceback})
         self.tell(Event(kind="well_failed", well=well, message=failure.message))
         if self.plan.recipe.config.on_error == "stop" or fatal(error):
             self.gave_up = True
@@ -182,19 +188,12 @@ class _Run:
         if fatal(error):
             raise error
 
-    def _derive(self, *, final: bool) -> None:
-        records = list(self.ledger.records().values())
-        documents = derived_documents(self.job.index, self.plan.recipe, records, final=final, vendor_files=self.vendor)
-        self.ledger.write_derived(documents)
-        self.derived_at = time.perf_counter()
-
     def _close(self) -> None:
         """Write the final documents; where others still run this plan, the last of them does."""
         try:
-            with self.ledger.closing():
-                self._derive(final=True)
+            close(self.ledger)
         except OutputBusy:
-            self._derive(final=False)
+            derive(self.ledger, final=False)
 
     def _result(self, skipped: list[Task], todo: list[Task]) -> RunResult:
         ended = {*self.done, *(failure.well for failure in self.failed)}

@@ -8,7 +8,6 @@ the lock shared, preparing and closing take it alone; the lock file is never rem
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import platform
 import socket
@@ -18,12 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openhcs.core.checks import plain_name
-from openhcs.errors import AlreadyExists, FormatError, NotFound, OpenHCSError, OutputExists, from_oserror
+from openhcs.errors import AlreadyExists, NotFound, OpenHCSError, OutputExists
 from openhcs.io import locks
 from openhcs.io.fsops import FileOps
 from openhcs.run import output as outputs
 from openhcs.run.commit import Entry, Places, digest_of, drop_old, publish, read_entry, settle
 from openhcs.run.holding import Holding
+from openhcs.run.notes import Notes
+from openhcs.run.sealed import read_sealed, seal
 from openhcs.run.staging import OWNER, Staging, checked, open_staging
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     Record = dict[str, Any]
 
 __all__ = ["Ledger", "Staging"]
-FORMAT = 1
 COMMIT_WAIT_S = 120.0
 PREPARE_WAIT_S = 10.0
 CLOSE_WAIT_S = 2.0
@@ -65,6 +65,7 @@ class Ledger:
             tmp=self.folder / "tmp",
             ops=self.ops,
         )
+        self.notes = Notes(output=self.output, folder=self.folder, tmp=self.places.tmp, ops=self.ops)
         self._holding = Holding(output=self.output, folder=self.folder, ops=self.ops)
 
     def prepare(
@@ -100,7 +101,7 @@ class Ledger:
         self._make_folders()
         lock = self._lock_to_prepare(plan_id, exist)
         if lock is None:
-            return tuple(self._head()["weaker"])
+            return tuple(self.notes.head()["weaker"])
         with lock:
             return self._prepare_alone(plan_json, plan_id, exist)
 
@@ -117,7 +118,7 @@ class Ledger:
         while (lock := self._holding.try_alone()) is None:
             if exist in {"auto", "resume"} and (shared := self._holding.try_shared()):
                 shared.release()
-                if self._plan_id_or_none() == plan_id:
+                if self.notes.plan_id() == plan_id:
                     return None
             if self._holding.holders() or time.monotonic() >= until:
                 raise self._holding.busy()
@@ -127,52 +128,34 @@ class Ledger:
     def _prepare_alone(self, plan_json: str, plan_id: str, exist: str) -> tuple[str, ...]:
         self.recover()
         self._sweep()
-        there = self._plan_id_or_none()
+        there = self.notes.plan_id()
         if there is None:
             outputs.check_free(self.output, exist)
         else:
             outputs.check_plan(self.output, there, plan_id, exist, done=len(self.records()))
             if exist != "replace":
-                self._renew_plan(plan_json.encode())
-                return tuple(self._head()["weaker"])
+                self.notes.renew_plan(plan_json)
+                return tuple(self.notes.head()["weaker"])
             if self.places.entries("intent") or outputs.listing(self.places.staging):
                 raise self._holding.busy()
             outputs.wipe(self.places, self.folder)
         weaker = outputs.probe(self.places.tmp, self.ops)
-        self.ops.replace(self.folder / "plan.json", plan_json.encode())
-        head = {"format": FORMAT, "plan": plan_id, "weaker": weaker}
-        self.ops.replace(self.folder / "ledger.json", json.dumps(head).encode())
+        self.notes.begin(plan_json, plan_id, weaker)
         return weaker
-
-    def _renew_plan(self, data: bytes) -> None:
-        """Keep the text of the same plan as it is now: it may be run for more wells."""
-        if self._read(self.folder / "plan.json") != data:
-            self.ops.replace(self.folder / "plan.json", data, via=self.places.tmp)
 
     def plan_id(self) -> str:
         """Return the identity of the plan that this output is made by; `NotFound` if there is none."""
-        return str(self._head()["plan"])
+        return str(self.notes.head()["plan"])
 
     def plan_json(self) -> str:
         """Return the plan as it was handed to `prepare`; `NotFound` if there is none."""
-        self._head()
-        return self._read(self.folder / "plan.json").decode()
+        self.notes.head()
+        return self.notes.plan_json()
 
     def records(self) -> dict[str, Record]:
         """Return the newest commit record of each committed task."""
         newest = {entry.task: entry for entry in self.places.entries("json")}
         return {task: read_entry(self.places, entry) for task, entry in newest.items()}
-
-    def failures(self) -> dict[str, dict[str, Any]]:
-        """Return what `fail` noted, by task; a commit clears it."""
-        folder = self.folder / "failures"
-        names = sorted(os.listdir(folder)) if folder.is_dir() else []
-        return {name[:-5]: json.loads(self._read(folder / name)) for name in names if name.endswith(".json")}
-
-    def fail(self, task: str, info: Mapping[str, Any]) -> None:
-        """Note why a task did not commit."""
-        path = self.folder / "failures" / f"{plain_name(task, 'task')}.json"
-        self.ops.replace(path, json.dumps(dict(info)).encode(), via=self.places.tmp)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -281,7 +264,7 @@ class Ledger:
             intent = Entry(task=staging.task, generation=generation, kind="intent")
             path = self.places.commits / intent.name
             try:
-                data = json.dumps(record | {"generation": generation}).encode()
+                data = seal(record | {"generation": generation})
                 self.ops.create(path, data, via=self.places.tmp)
             except AlreadyExists:
                 if not self._settle_if_orphan(intent) and time.monotonic() >= until:
@@ -298,8 +281,8 @@ class Ledger:
 
     def _withdraw(self, path: Path, staging: str) -> None:
         """Remove an intent of which nothing was done, if it is there and ours."""
-        with contextlib.suppress(OSError, ValueError, OpenHCSError):
-            if json.loads(path.read_bytes())["staging"] == staging:
+        with contextlib.suppress(OpenHCSError):
+            if read_sealed(path)["staging"] == staging:
                 self.ops.unlink(path)
 
     def recover(self, *, other_hosts: bool = False) -> None:
@@ -385,29 +368,6 @@ class Ledger:
         for path in outputs.listing(self.places.tmp):
             self.ops.remove_tree(path) if path.is_dir() and not path.is_symlink() else self.ops.unlink(path)
         self._holding.forget_the_dead()
-
-    def _plan_id_or_none(self) -> str | None:
-        return self.plan_id() if (self.folder / "ledger.json").exists() else None
-
-    def _head(self) -> dict[str, Any]:
-        path = self.folder / "ledger.json"
-        try:
-            head = json.loads(path.read_bytes())
-        except FileNotFoundError:
-            raise NotFound(f"{self.output} holds no work of openhcs.", path=self.output) from None
-        except OSError as error:
-            raise from_oserror(error, doing="read the ledger", path=path) from error
-        except ValueError as error:
-            raise FormatError(f"{path} is damaged: {error}", path=path) from error
-        if not isinstance(head, dict) or head.get("format") != FORMAT:
-            raise FormatError(f"{path} was made by another version of openhcs; use that version for it.", path=path)
-        return head
-
-    def _read(self, path: Path) -> bytes:
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise from_oserror(error, doing="read the ledger", path=path) from error
 
 
 def versions() -> dict[str, str]:

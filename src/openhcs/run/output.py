@@ -7,7 +7,6 @@ output is looked up in the commit records and the list of derived documents.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import secrets
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING
 from openhcs.core.checks import one_of
 from openhcs.errors import (
     AlreadyExists,
-    FormatError,
     InvalidPath,
     NotFound,
     OpenHCSError,
@@ -26,6 +24,7 @@ from openhcs.errors import (
 )
 from openhcs.io import locks
 from openhcs.run.commit import files_below, listed, read_entry
+from openhcs.run.sealed import read_sealed, seal
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -115,20 +114,14 @@ def note_documents(folder: Path, paths: Collection[str], ops: FileOps) -> None:
 def _note(folder: Path, name: str, paths: Collection[str], ops: FileOps) -> None:
     known = _noted(folder, name)
     if not known.issuperset(paths):
-        data = json.dumps(sorted(known.union(paths))).encode()
-        ops.replace(folder / name, data, via=folder / "tmp")
+        ops.replace(folder / name, seal({"paths": sorted(known.union(paths))}), via=folder / "tmp")
 
 
 def _noted(folder: Path, name: str) -> set[str]:
-    path = folder / name
     try:
-        return set(json.loads(path.read_bytes()))
-    except FileNotFoundError:
+        return set(read_sealed(folder / name)["paths"])
+    except NotFound:
         return set()
-    except OSError as error:
-        raise from_oserror(error, doing="read the ledger", path=path) from error
-    except ValueError as error:
-        raise FormatError(f"{path} is damaged: {error}", path=path) from error
 
 
 def wipe(places: Places, folder: Path) -> None:

@@ -36,6 +36,8 @@ class Staging:
         mirrors the output: write to ``root / "images.zarr/A/01/…"``.
     ops
         what to write objects with; they are listed in the commit record with their digests.
+    scratch
+        what to write with that nobody needs when the task has ended.
     published
         folders or files, relative to ``root``, that are put in place as units.
     documents
@@ -46,6 +48,7 @@ class Staging:
     folder: Path
     root: Path
     ops: RecordingOps
+    scratch: FileOps
     plain: FileOps
     lock: Lock
     published: list[str] = field(default_factory=list)
@@ -72,7 +75,15 @@ def open_staging(task: str, *, staging: Path, made_in: Path, ops: FileOps) -> St
         lock.release()
         raise
     folder = staging / name
-    return Staging(task=task, folder=folder, root=folder / OUT, ops=RecordingOps(over=ops), plain=ops, lock=lock)
+    return Staging(
+        task=task,
+        folder=folder,
+        root=folder / OUT,
+        ops=RecordingOps(over=ops),
+        scratch=RecordingOps(over=ops, durable=False),
+        plain=ops,
+        lock=lock,
+    )
 
 
 def checked(path: str) -> str:

@@ -37,7 +37,7 @@ def status(output: str | Path) -> Status:
     records = ledger.records()
     failures = {
         well: Failure(well=well, step=info["step"], message=info["message"], traceback=info["traceback"])
-        for well, info in ledger.failures().items()
+        for well, info in ledger.notes.failures().items()
         if well not in records or records[well]["plan"] != plan["plan"]
     }
     wells = {}

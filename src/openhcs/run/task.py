@@ -21,7 +21,7 @@ from openhcs.plan.layers import PASS, groups_by_step, planes_by_step
 from openhcs.plan.model import planes_digest
 from openhcs.plan.schedule import schedule
 from openhcs.run.calls import call_chain
-from openhcs.run.derive import well_documents
+from openhcs.run.derive import output_facts, well_documents
 from openhcs.run.ledger import Ledger
 from openhcs.run.mailbox import Mailbox
 from openhcs.run.pixels import PlaneReader
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from openhcs.core.plate import Key, Plane, PlateIndex
     from openhcs.core.steps import Chain
+    from openhcs.io.fsops import FileOps
     from openhcs.plan.layers import Group
     from openhcs.plan.model import Recipe, Target, Task
     from openhcs.plan.schedule import Scheduled
@@ -48,18 +49,15 @@ WORK = "work"
 class Job:
     """What all tasks of a run share; sent to each worker once.
 
-    ``index`` is the plate without its planes; ``chains`` are the functions, step by step.
+    ``index`` is the plate without its planes; ``chains`` are the functions, step by step; ``ops``
+    changes the output's files.
     """
 
     output: str
     index: PlateIndex
     recipe: Recipe
     chains: tuple[Mapping[str | None, Chain], ...]
-
-    @property
-    def durable(self) -> bool:
-        """Whether a well is synced to the disk before it counts."""
-        return self.recipe.config.durability == "full"
+    ops: FileOps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +120,7 @@ def _attempt(job: Job, task: Task) -> Report | Broken:
 def run_task(job: Job, task: Task) -> Report:
     """Run a task and commit its well."""
     start = time.perf_counter()
-    ledger = Ledger(job.output, durable=job.durable)
+    ledger = Ledger(job.output, job.ops)
     with ledger.stage(task.well) as staging:
         record = _TaskRun(job, task, staging).run()
         record["timings"] = {"seconds": round(time.perf_counter() - start, 4)}
@@ -237,7 +235,7 @@ class _TaskRun:
         folder = self.staging.root.parent / f"{self.staging.root.name}.{WORK}" if name != "memory" else None
         # Chunks chosen for the results' axes need not fit a stack of planes.
         zarr = replace(config.zarr, chunk_strategy=ZarrChunkStrategy.SINGLE, chunk_shape=None, shard_shape=None)
-        files = FileManager(root=folder, vfs=config.vfs, zarr=zarr)
+        files = FileManager(root=folder, vfs=config.vfs, zarr=zarr, ops=self.staging.scratch)
         backend = files.backend(name)
         prefix, suffix = ("intermediate.zarr/", "") if name == "zarr" else ("", ".npy")
         return {
@@ -294,6 +292,6 @@ class _TaskRun:
             "bytes_in": self.task.bytes_in,
         }
         self.staging.published.extend(record["units"])
-        for path, data in well_documents(self.job.index, self.recipe, record).items():
+        for path, data in well_documents(output_facts(self.job.index, self.recipe), record).items():
             self.staging.write_document(path, data)
         return record

@@ -26,6 +26,7 @@ from openhcs.errors import (
 )
 from openhcs.io import fsops
 from openhcs.io.fsops import FileOps
+from openhcs.run.sealed import seal
 from openhcs.run.ledger import Ledger
 from openhcs.testing.fileops import FailingOps, TracingOps
 
@@ -107,10 +108,10 @@ def test_a_damaged_or_missing_object_is_named(tmp_path):
 
 def test_a_failure_is_kept_until_the_well_is_committed(tmp_path):
     ledger = prepared(tmp_path / "out")
-    ledger.fail("A01", {"step": "blur", "message": "no", "traceback": ""})
-    assert ledger.failures()["A01"]["step"] == "blur"
+    ledger.notes.fail("A01", {"step": "blur", "message": "no", "traceback": ""})
+    assert ledger.notes.failures()["A01"]["step"] == "blur"
     put(ledger)
-    assert ledger.failures() == {}
+    assert ledger.notes.failures() == {}
 
 
 def test_derived_documents_are_written_when_they_differ(tmp_path):
@@ -172,10 +173,10 @@ def test_replacing_removes_ours_and_follows_no_link(tmp_path):
     ledger = prepared(tmp_path / "out")
     put(ledger)
     ledger.write_derived({"images.zarr/zarr.json": b"1", f"{UNIT}/zarr.json": b"2", "results/counts.csv": b"3"})
-    ledger.fail("B02", {"message": "no"})
+    ledger.notes.fail("B02", {"message": "no"})
     ledger = prepared(tmp_path / "out", "q", exist="replace")
     assert os.listdir(tmp_path / "out") == [".openhcs"]
-    assert (ledger.records(), ledger.failures(), ledger.plan_id()) == ({}, {}, "q")
+    assert (ledger.records(), ledger.notes.failures(), ledger.plan_id()) == ({}, {}, "q")
 
 
 def test_something_at_the_place_of_a_well_that_no_record_names_is_left_alone(tmp_path):
@@ -204,7 +205,8 @@ def test_an_output_that_touches_the_input_is_refused(tmp_path, output):
 
 def test_a_runner_keeps_preparing_with_another_plan_and_closing_out_and_is_named(tmp_path):
     script = (
-        "import sys, time; from openhcs.run.ledger import Ledger\n"
+        "import sys, time; from openhcs.run.sealed import seal
+from openhcs.run.ledger import Ledger\n"
         "with Ledger(sys.argv[1]).running(): print('on', flush=True); time.sleep(60)"
     )
     ledger = prepared(tmp_path / "out")
@@ -334,7 +336,7 @@ def test_an_intent_whose_staging_is_gone_does_not_touch_the_old_well(tmp_path):
     ledger = prepared(tmp_path / "out")
     record = put(ledger, content=b"old")
     intent = record | {"generation": 2, "staging": "A01-gone", "objects": [record["objects"][0] | {"digest": "0" * 16}]}
-    (ledger.places.commits / "A01.2.intent").write_text(json.dumps(intent))
+    (ledger.places.commits / "A01.2.intent").write_bytes(seal(intent))
     ledger.recover()
     assert ledger.records() == {"A01": record}
     assert ledger.verify("A01") == ()
@@ -409,7 +411,7 @@ def test_a_read_only_output_can_be_looked_at(tmp_path):
     put(ledger)
     ops = TracingOps()
     looking = Ledger(tmp_path / "out", ops)
-    assert (looking.plan_id(), list(looking.records()), looking.failures()) == ("p", ["A01"], {})
+    assert (looking.plan_id(), list(looking.records()), looking.notes.failures()) == ("p", ["A01"], {})
     assert ops.trace == []
 
 
@@ -421,7 +423,7 @@ def test_a_ledger_that_is_not_there_or_not_ours_says_so(tmp_path):
     (ledger.places.commits / "A01.1.json").write_text("{")
     with pytest.raises(FormatError, match=r"A01.1.json is damaged.*have A01 done again"):
         ledger.records()
-    (ledger.folder / "ledger.json").write_text('{"format": 99}')
+    (ledger.folder / "ledger.json").write_bytes(seal({"format": 99}))
     with pytest.raises(FormatError, match="another version"):
         ledger.plan_id()
 

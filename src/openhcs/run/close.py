@@ -1,0 +1,34 @@
+"""Put an output's documents in place: those that follow from its records and its facts, nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from openhcs.run.derive import OutputFacts, documents
+
+if TYPE_CHECKING:
+    from openhcs.run.ledger import Ledger
+
+
+def derive(ledger: Ledger, *, final: bool) -> tuple[str, ...]:
+    """Write the documents that changed and return their paths.
+
+    ``final`` also writes those of wells and images, whose display windows are then the same for a
+    channel across the plate.
+    """
+    facts = OutputFacts.from_json(ledger.notes.facts())
+    return ledger.write_derived(documents(facts, ledger.records().values(), final=final))
+
+
+def close(ledger: Ledger) -> tuple[str, ...]:
+    """Settle what dead processes left and write the final documents; doing it again changes nothing.
+
+    Raises
+    ------
+    OutputBusy
+        others still run tasks; the last of them closes.
+    NotFound
+        the output holds no work of ours, or nothing was begun yet.
+    """
+    with ledger.closing():
+        return derive(ledger, final=True)
