@@ -26,8 +26,8 @@ from openhcs.errors import (
 )
 from openhcs.io import fsops
 from openhcs.io.fsops import FileOps
-from openhcs.run.sealed import seal
 from openhcs.run.ledger import Ledger
+from openhcs.run.sealed import seal
 from openhcs.testing.fileops import FailingOps, TracingOps
 
 UNIT = "images.zarr/A/01"
@@ -205,8 +205,7 @@ def test_an_output_that_touches_the_input_is_refused(tmp_path, output):
 
 def test_a_runner_keeps_preparing_with_another_plan_and_closing_out_and_is_named(tmp_path):
     script = (
-        "import sys, time; from openhcs.run.sealed import seal
-from openhcs.run.ledger import Ledger\n"
+        "import sys, time; from openhcs.run.ledger import Ledger\n"
         "with Ledger(sys.argv[1]).running(): print('on', flush=True); time.sleep(60)"
     )
     ledger = prepared(tmp_path / "out")
