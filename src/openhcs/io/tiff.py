@@ -38,9 +38,9 @@ SCHEMA = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
 
 
 @contextlib.contextmanager
-def _opened(path: str | Path) -> Iterator[Any]:
+def _opened(path: str | Path, data: bytes | None = None) -> Iterator[Any]:
     try:
-        with tifffile.TiffFile(path) as tif:
+        with tifffile.TiffFile(path if data is None else io.BytesIO(data)) as tif:
             yield tif
     except FormatError:
         raise
@@ -73,8 +73,10 @@ def _plane_shape(page: Any, path: object) -> tuple[int, int]:
     return shape
 
 
-def read_plane_into(path: str | Path, page: int, out: Array) -> None:
+def read_plane_into(path: str | Path, page: int, out: Array, *, data: bytes | None = None) -> None:
     """Decode one page into ``out`` (y, x); palette images give their indices.
+
+    ``data`` are the file's bytes, where they have been read already.
 
     Raises
     ------
@@ -83,7 +85,7 @@ def read_plane_into(path: str | Path, page: int, out: Array) -> None:
     NotFound, StorageError
         it is not there, or cannot be read.
     """
-    with _opened(path) as tif:
+    with _opened(path, data) as tif:
         if page >= len(tif.pages):
             raise FormatError(f"{path} has {len(tif.pages)} pages, page {page} was asked for", path=path)
         found = tif.pages[page]

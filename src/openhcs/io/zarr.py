@@ -90,7 +90,7 @@ class ZarrBackend:
         if not place.inside or node_of(place.folder) is not Node.ARRAY:
             what = "is a folder" if self.is_dir(path) else "names no array"
             raise NotFound(f"{path} {what} on the zarr backend", path=path, backend=NAME)
-        return open_handle(place.folder)
+        return open_handle(place.folder) if plate is None else plate.open_array(place.folder)
 
     def save(self, value: Any, path: str, *, overwrite: bool = False, hand_over: bool = False) -> None:  # noqa: ARG002 - only memory keeps what it is handed
         """Store an array whole.

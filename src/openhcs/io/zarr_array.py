@@ -6,6 +6,7 @@ v2 arrays by numcodecs. Damage is a `FormatError` that names the array, wherever
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import threading
@@ -14,17 +15,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from openhcs.errors import InvalidType, InvalidValue, NotFound, OutOfBudget, from_oserror
+from openhcs.errors import FormatError, InvalidType, InvalidValue, NotFound, OpenHCSError, OutOfBudget, from_oserror
 from openhcs.io.regions import resolve
 from openhcs.io.zarr_document import array_documents, parse_document
 from openhcs.io.zarr_encode import check_pixels, encode_object, object_key, object_places, object_region
+from openhcs.io.zarr_spec import RESTORE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from openhcs.core.arrays import ArraySpec
     from openhcs.io.fsops import FileOps, Stored
     from openhcs.io.zarr_document import ArrayDocument
 
     Array = np.ndarray[Any, np.dtype[Any]]
+    Check = Callable[[Path, bytes | None], str]
+    """Says what is wrong with the bytes of a file (None: it is not there); empty if nothing is known to be."""
 
 ABSENT = ("auto", "error", "fill")
 """What an object that is not there means: by the array's own mark, a loss, or the fill value."""
@@ -89,7 +95,15 @@ def create_handle(folder: str | Path, spec: ArraySpec, ops: FileOps) -> ZarrHand
     return open_handle(folder, ops=ops)
 
 
-def open_handle(folder: str | Path, *, absent: str = "auto", ops: FileOps | None = None) -> ZarrHandle:
+def open_handle(
+    folder: str | Path,
+    *,
+    absent: str = "auto",
+    ops: FileOps | None = None,
+    check: Check | None = None,
+    well: str | None = None,
+    site: int | None = None,
+) -> ZarrHandle:
     """Open an array by its document; no pixels are read.
 
     Parameters
@@ -99,6 +113,10 @@ def open_handle(folder: str | Path, *, absent: str = "auto", ops: FileOps | None
         an error in arrays that carry our mark.
     ops
         where writes go; None: the handle only reads.
+    check
+        asked about documents, and about objects without a checksum of their own, as they are read.
+    well, site
+        what the array is of, for errors.
 
     Raises
     ------
@@ -110,38 +128,64 @@ def open_handle(folder: str | Path, *, absent: str = "auto", ops: FileOps | None
     if absent not in ABSENT:
         raise InvalidValue(f"absent is one of {', '.join(ABSENT)}, not {absent!r}")
     folder = Path(folder)
-    document = read_document(folder)
+    with _telling(well, site):
+        document = read_document(folder, check)
     fill = absent == "fill" or (absent == "auto" and not document.complete)
-    return ZarrHandle(folder, document, fill=fill, ops=ops)
+    return ZarrHandle(folder, document, fill=fill, ops=ops, check=check, place=(well, site))
 
 
-def read_document(folder: Path) -> ArrayDocument:
+def read_document(folder: Path, check: Check | None = None) -> ArrayDocument:
     """Return what the document of an array tells."""
-    data = _bytes(folder / "zarr.json")
+    data = _bytes(folder / "zarr.json", check)
     if data is not None:
         return parse_document(data, path=folder / "zarr.json")
-    data = _bytes(folder / ".zarray")
+    data = _bytes(folder / ".zarray", check)
     if data is None:
         raise NotFound(f"no Zarr array in {folder}: it holds neither zarr.json nor .zarray", path=folder)
-    return parse_document(data, path=folder / ".zarray", attributes=_bytes(folder / ".zattrs"))
+    return parse_document(data, path=folder / ".zarray", attributes=_bytes(folder / ".zattrs", check))
 
 
-def _bytes(path: Path) -> bytes | None:
+def _bytes(path: Path, check: Check | None) -> bytes | None:
     try:
-        return path.read_bytes()
+        data = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        return None
+        data = None
     except OSError as error:
         raise from_oserror(error, doing="read the document", path=path) from error
+    if check is not None and (why := check(path, data)):
+        raise FormatError(f"{path} is damaged: {why}. {RESTORE}.", path=path)
+    return data
+
+
+@contextlib.contextmanager
+def _telling(well: str | None, site: int | None) -> Iterator[None]:
+    """Add to errors what was being read."""
+    try:
+        yield
+    except OpenHCSError as error:
+        error.well = error.well or well
+        error.site = site if error.site is None else error.site
+        raise
 
 
 class ZarrHandle:
     """One opened array; safe in many threads at once."""
 
-    def __init__(self, folder: Path, document: ArrayDocument, *, fill: bool, ops: FileOps | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        document: ArrayDocument,
+        *,
+        fill: bool,
+        ops: FileOps | None = None,
+        check: Check | None = None,
+        place: tuple[str | None, int | None] = (None, None),
+    ) -> None:
         self.folder = folder
         self._document = document
         self._fill = fill
+        self._check = check
+        self._place = place
         self._writer = None if ops is None else _Writer(folder, document.spec, ops)
         self._lock = threading.Lock()
         self._reader: Any = None
@@ -172,7 +216,8 @@ class ZarrHandle:
             if not out.flags.writeable:
                 raise InvalidValue(f"out is read-only; {self.folder} cannot be read into it")
         if math.prod(shape):
-            self._open().read_into(starts, out)
+            with _telling(*self._place):
+                self._open().read_into(starts, out)
         return out
 
     def write(self, region: tuple[Any, ...], data: Array) -> None:
@@ -222,10 +267,13 @@ class ZarrHandle:
         with self._lock:
             if self._reader is None:
                 if self.spec.zarr_format == 3:
-                    from openhcs.io.zarr_v3 import Reader
+                    from openhcs.io import zarr_v3
+
+                    self._reader = zarr_v3.Reader(self.folder, self._document, fill=self._fill)
                 else:
-                    from openhcs.io.zarr_v2 import Reader  # type: ignore[assignment]
-                self._reader = Reader(self.folder, self._document, fill=self._fill)
+                    from openhcs.io import zarr_v2
+
+                    self._reader = zarr_v2.Reader(self.folder, self._document, fill=self._fill, check=self._check)
             return self._reader
 
 

@@ -6,13 +6,14 @@ document changes. A plane is read alone: the index of its shard and its inner ch
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from openhcs.errors import FormatError, InvalidType, OpenHCSError
+from openhcs.errors import FormatError, InvalidType, NotFound, OpenHCSError, StorageError
 from openhcs.io.zarr_array import open_handle
 from openhcs.io.zarr_document import load_json
 from openhcs.ngff import parse
@@ -55,6 +56,7 @@ class PlaneName:
 class PlacedPlane:
     """Where a plane lies: its array's folder and the leading index in it."""
 
+    name: PlaneName
     folder: Path
     index: tuple[int, ...]
     fill: bool
@@ -96,6 +98,8 @@ class PlateStore:
         for well in model.wells:
             self._wells[_well_name(well.path)] = well
         self._planes: dict[str, dict[PlaneName, PlacedPlane]] = {}
+        self._sites: dict[Path, int] = {}
+        """Groups of images and the sites they are of, in the wells read so far."""
         self._handles: dict[Path, ZarrHandle] = {}
         self._names: list[str] | None = None
 
@@ -113,9 +117,21 @@ class PlateStore:
         """Return a handle on one plane (y, x)."""
         handle = self._handles.get(place.folder)
         if handle is None:
-            handle = open_handle(place.folder, absent="fill" if place.fill else "error")
+            absent, name = "fill" if place.fill else "error", place.name
+            with _reading(name):
+                handle = open_handle(place.folder, absent=absent, well=name.well, site=name.site)
             self._handles[place.folder] = handle
-        return PlaneHandle(handle, place.index)
+        return PlaneHandle(handle, place)
+
+    def open_array(self, folder: Path) -> ZarrHandle:
+        """Open an array by its folder; errors name the well and site it belongs to."""
+        above = [name for name, well in self._wells.items() if folder.is_relative_to(self._store / well.path)]
+        if not above:
+            return open_handle(folder)
+        with contextlib.suppress(OpenHCSError):  # the array itself can be read without the well's documents
+            self._well(above[0])
+        site = next((site for group, site in self._sites.items() if folder.is_relative_to(group)), None)
+        return open_handle(folder, absent="error" if self._own else "auto", well=above[0], site=site)
 
     def _well(self, name: str) -> Mapping[PlaneName, PlacedPlane]:
         if name not in self._wells:
@@ -140,27 +156,30 @@ class PlateStore:
         folder = _inside(group, image.levels[0].path)
         axes = image.axis_names[:-2]
         numbers = [_numbers(own, axis, place, folder) for place, axis in enumerate(axes)]
+        site = int(own.get("site", number + 1))
+        self._sites[group] = site
         gaps = {(gap["t"], gap["c"], gap["z"]) for gap in own.get("gaps", ())}
         for index in itertools.product(*(range(len(one)) for one in numbers)):
             at = {axis: one[place] for axis, one, place in zip(axes, numbers, index, strict=True)}
             plane = PlaneName(
                 well,
-                int(own.get("site", number + 1)),
+                site,
                 at.get("c", 1),
                 at.get("z", 1),
                 at.get("t", _first(own, "t")),
                 acquisition=int(own.get("acquisition", 0)),
             )
             if (plane.t, plane.channel, plane.z) not in gaps:
-                yield plane, PlacedPlane(folder, index, fill=not self._own)
+                yield plane, PlacedPlane(plane, folder, index, fill=not self._own)
 
 
 class PlaneHandle:
     """One plane (y, x) of an opened image."""
 
-    def __init__(self, image: ZarrHandle, index: tuple[int, ...]) -> None:
+    def __init__(self, image: ZarrHandle, place: PlacedPlane) -> None:
         self._image = image
-        self._index = index
+        self._name = place.name
+        self._index = place.index
 
     @property
     def spec(self) -> ArraySpec:
@@ -179,11 +198,22 @@ class PlaneHandle:
     def read(self, region: tuple[Any, ...] = (), *, out: Array | None = None) -> Array:
         """Return a part of the plane, as `ZarrHandle.read` does."""
         given = region if isinstance(region, tuple) else (region,)
-        return self._image.read((*self._index, *given), out=out)
+        with _reading(self._name):
+            return self._image.read((*self._index, *given), out=out)
 
     def write(self, region: tuple[Any, ...], data: Array) -> None:  # noqa: ARG002 - the contract's names
         """Refuse: a site is written whole."""
         raise InvalidType(f"one plane of {self._image.folder} cannot be written: write whole sites")
+
+
+@contextlib.contextmanager
+def _reading(plane: PlaneName) -> Iterator[None]:
+    """Name the plane in errors about stored bytes."""
+    try:
+        yield
+    except (FormatError, StorageError, NotFound) as error:
+        error.message = f"plane {plane}: {error.message}"
+        raise
 
 
 class _place_of:  # noqa: N801 - reads as a word after "with"

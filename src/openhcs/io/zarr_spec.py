@@ -18,6 +18,7 @@ LINE_CHUNK = 2**22
 MARK = "openhcs"
 WHOLE = {"complete": True}
 """Our attribute of an array of which every object is stored: an absent one is a loss, not zeros."""
+RESTORE = "Restore that file, or run the well again"
 
 
 def make_spec(
@@ -63,3 +64,18 @@ def _chunks(shape: tuple[int, ...], size: int, config: ZarrConfig) -> tuple[tupl
     if config.chunk_strategy is not ZarrChunkStrategy.CUSTOM and len(shape) < 2:
         return tuple(max(1, min(side, LINE_CHUNK // size)) for side in shape), None
     return plan_chunks(shape, size, config)
+
+
+def chunk_words(spec: ArraySpec, place: Sequence[int]) -> str:
+    """Return a chunk by its place in the grid and, where the axes have names, by what it holds.
+
+    >>> spec = make_spec((2, 40, 30), "uint8", ZarrConfig(), dimension_names=("c", "y", "x"))
+    >>> chunk_words(spec, (1, 0, 0))
+    'chunk (1, 0, 0) (c 1, y 0 to 39, x 0 to 29)'
+    """
+    told = f"chunk ({', '.join(map(str, place))})"
+    if spec.dimension_names is None or len(place) != len(spec.shape):
+        return told
+    sides = zip(spec.dimension_names, place, spec.chunks, spec.shape, strict=True)
+    held = [(name, at * step, min((at + 1) * step, size) - 1) for name, at, step, size in sides]
+    return f"{told} ({', '.join(f'{name} {a}' if a == b else f'{name} {a} to {b}' for name, a, b in held)})"

@@ -19,11 +19,13 @@ import numpy as np
 from openhcs.errors import FormatError, from_oserror
 from openhcs.io import ts_context
 from openhcs.io.zarr_encode import WORTH_THREADS
+from openhcs.io.zarr_spec import RESTORE, chunk_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from openhcs.io.zarr_array import Check
     from openhcs.io.zarr_document import ArrayDocument
 
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -44,9 +46,10 @@ STREAMS: Mapping[str, Callable[[], Any]] = {
 class Reader:
     """The pixels of one v2 array."""
 
-    def __init__(self, folder: Path, document: ArrayDocument, *, fill: bool) -> None:
+    def __init__(self, folder: Path, document: ArrayDocument, *, fill: bool, check: Check | None = None) -> None:
         meta = document.metadata
         self._folder = folder
+        self._check = check
         self._spec = document.spec
         self._fill = fill
         self._separator: str = meta.get("dimension_separator", ".")
@@ -79,9 +82,11 @@ class Reader:
         except FileNotFoundError:
             if self._fill:
                 return None
-            raise FormatError(f"{path} is missing; restore that file, or run the well again", path=path) from None
+            raise self._wrong(path, place, "missing") from None
         except OSError as error:
             raise from_oserror(error, doing="read the chunk", path=path) from error
+        if self._check is not None and (why := self._check(path, data)):
+            raise self._wrong(path, place, f"damaged: {why}")
         try:
             for decode in self._steps:
                 data = decode(data)
@@ -100,7 +105,12 @@ class Reader:
             struct.error,
             lzma.LZMAError,
         ) as error:
-            raise FormatError(f"{path} is damaged: {error}", path=path) from error
+            raise self._wrong(path, place, f"damaged: {error}") from error
+
+    def _wrong(self, path: Path, place: tuple[int, ...], what: str) -> FormatError:
+        key = path.relative_to(self._folder).as_posix()
+        told = f"{self._folder}: {chunk_words(self._spec, place)} in {key} is {what}. {RESTORE}."
+        return FormatError(told, path=path)
 
 
 def _cuts(part: Part, step: int) -> list[tuple[int, Part, slice | None]]:

@@ -6,22 +6,27 @@ unless the array may leave out chunks of zeros.
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
 from openhcs.errors import FormatError, from_oserror
 from openhcs.io import ts_context
+from openhcs.io.zarr_spec import RESTORE, chunk_words
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
 
+    from openhcs.core.arrays import ArraySpec
     from openhcs.errors import OpenHCSError
     from openhcs.io.zarr_document import ArrayDocument
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
+_OBJECT = re.compile(r'local file "((?:[^"\\]|\\.)*)"')
+_ENTRY = re.compile(r"shard entry \{([\d, ]*)\}/\{([\d, ]*)\}")
 _OS_ERROR = re.compile(r"os_error_code='(\d+)'")
 
 
@@ -32,6 +37,7 @@ class Reader:
         import tensorstore as ts
 
         self._folder = folder
+        self._spec = document.spec
         spec = {
             "driver": "zarr3",
             "kvstore": {"driver": "file", "path": f"{folder.resolve().as_posix()}/"},
@@ -58,14 +64,43 @@ class Reader:
             else:
                 out[...] = view.read().result()
         except ValueError as error:
-            raise mapped(error, self._folder) from error
+            raise mapped(error, self._folder, self._spec) from error
 
 
-def mapped(error: ValueError, folder: Path) -> OpenHCSError:
+def mapped(error: ValueError, folder: Path, spec: ArraySpec | None = None) -> OpenHCSError:
     """Return our error for one of tensorstore's: nearly all of them are ValueError."""
-    text = str(error).split(" [")[0]
-    if (found := _OS_ERROR.search(str(error))) is not None:
+    text = str(error)
+    key = _key(text, folder)
+    path = folder / key
+    if (found := _OS_ERROR.search(text)) is not None:
         number = int(found[1])
-        return from_oserror(OSError(number, text), doing="read the array", path=folder)
-    what = "an object is missing" if text.startswith("NOT_FOUND") else "damaged"
-    return FormatError(f"{folder}: {what}: {text}. Restore that file, or run the well again.", path=folder)
+        return from_oserror(OSError(number, os.strerror(number)), doing="read the array", path=path)
+    if spec is None or not key:
+        first = text.split(" [")[0]
+        return FormatError(f"{folder}: the array cannot be read by its document: {first}", path=folder)
+    return FormatError(f"{folder}: {_told(text, path, key, spec)}. {RESTORE}.", path=path)
+
+
+def _key(text: str, folder: Path) -> str:
+    """Return the path of the object that a message is about, relative to its array; empty if there is none."""
+    found = _OBJECT.search(text)
+    if found is None:
+        return ""
+    above = folder.resolve().as_posix().count("/") + 1
+    return "/".join(found[1].split("/")[above:])
+
+
+def _told(text: str, path: Path, key: str, spec: ArraySpec) -> str:
+    if "shard index" in text:
+        return f"the index of the shard {key} is damaged"
+    if "shard has size" in text:
+        return f"the shard {key} is cut off: {path.stat().st_size if path.exists() else 0} bytes"
+    place = tuple(int(number) for number in re.findall(r"\d+", key))
+    entries = _ENTRY.findall(text)
+    if len(entries) == 1:
+        inside, grid = ([int(number) for number in part.split(",") if number.strip()] for part in entries[0])
+        place = tuple(at * count + one for at, count, one in zip(place, grid, inside, strict=False))
+    chunk = f"{chunk_words(spec, place)} in {key}" if len(entries) < 2 else f"a chunk in {key}"
+    if text.startswith("NOT_FOUND"):
+        return f"{chunk} is missing" if path.exists() else f"{chunk} is missing, with the whole file"
+    return f"{chunk} is damaged: {'its checksum differs' if 'Digest mismatch' in text else 'it cannot be decoded'}"

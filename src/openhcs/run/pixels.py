@@ -1,14 +1,20 @@
-"""Read the pixels of planes, wherever a plate keeps them: pages of TIFFs or regions of Zarr arrays."""
+"""Read the pixels of planes, wherever a plate keeps them: pages of TIFFs or regions of Zarr arrays.
+
+Files of our own outputs that carry no checksum are compared with the commit record on their way.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections import OrderedDict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from openhcs.core.plate import FileSource
-from openhcs.errors import MissingPlanes, OpenHCSError
+from openhcs.errors import FormatError, MissingPlanes, OpenHCSError, from_oserror
+from openhcs.io.zarr_spec import RESTORE
+from openhcs.run.digests import Digests
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +24,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
+OURS = ("ome_zarr", "openhcs_tiff")
+"""Layouts that an output of ours can have."""
 OPEN_ARRAYS = 16
 """Zarr arrays kept open: planes of one image come after one another."""
 
@@ -35,6 +43,7 @@ class PlaneReader:
 
     def __init__(self, index: PlateIndex, root: str | os.PathLike[str] | None = None) -> None:
         self._root = os.fspath(index.root if root is None else root)
+        self._digests = Digests(self._root) if index.microscope in OURS else None
         self._arrays: OrderedDict[str, ZarrHandle] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -54,9 +63,9 @@ class PlaneReader:
             if plane.source is None:
                 raise MissingPlanes(f"this plane has no pixels: {plane.state.value.replace('_', ' ')}", path=self._root)
             if isinstance(plane.source, FileSource):
-                self._read_file(plane.source, out)
+                self._read_file(plane.well, plane.source, out)
             else:
-                self._read_array(plane.source, out)
+                self._array(plane.well, plane.source.path).read(plane.source.index, out=out)
         except OpenHCSError as error:
             _tell_where(error, plane)
             raise
@@ -66,25 +75,39 @@ class PlaneReader:
         with self._lock:
             self._arrays.clear()
 
-    def _read_file(self, source: FileSource, out: Array) -> None:
+    def _read_file(self, well: str, source: FileSource, out: Array) -> None:
         from openhcs.io.tiff import read_plane_into
 
-        read_plane_into(os.path.join(self._root, source.path), source.page, out)
+        path = os.path.join(self._root, source.path)
+        data = None
+        if self._digests is not None and self._digests.commits(well, source.path):
+            data = _bytes(path)
+            if why := self._digests.why(well, source.path, data):
+                raise FormatError(f"{path} is damaged: {why}. {RESTORE}.", path=path)
+        read_plane_into(path, source.page, out, data=data)
 
-    def _read_array(self, source: ZarrSource, out: Array) -> None:
-        self._array(source.path).read(source.index, out=out)
-
-    def _array(self, path: str) -> ZarrHandle:
-        from openhcs.io.zarr_array import open_handle
-
+    def _array(self, well: str, path: str) -> ZarrHandle:
         with self._lock:
             found = self._arrays.get(path)
             if found is None:
-                found = self._arrays[path] = open_handle(os.path.join(self._root, path))
+                found = self._arrays[path] = self._open(well, path)
             self._arrays.move_to_end(path)
             if len(self._arrays) > OPEN_ARRAYS:
                 self._arrays.popitem(last=False)
         return found
+
+    def _open(self, well: str, path: str) -> ZarrHandle:
+        from openhcs.io.zarr_array import open_handle
+
+        folder = Path(self._root, path)
+        digests = self._digests
+        if digests is None or not digests.commits(well, path):
+            return open_handle(folder)
+
+        def check(file: Path, data: bytes | None) -> str:
+            return digests.why(well, f"{path}/{file.relative_to(folder).as_posix()}", data)
+
+        return open_handle(folder, absent="error", check=check)
 
     def __enter__(self) -> Self:
         """Return the reader; it is closed at the end."""
@@ -92,6 +115,16 @@ class PlaneReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _bytes(path: str) -> bytes | None:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise from_oserror(error, doing="read the image", path=path) from error
 
 
 def _tell_where(error: OpenHCSError, plane: Plane) -> None:

@@ -420,7 +420,7 @@ def test_a_ledger_that_is_not_there_or_not_ours_says_so(tmp_path):
     ledger = prepared(tmp_path / "out")
     put(ledger)
     (ledger.places.commits / "A01.1.json").write_text("{")
-    with pytest.raises(FormatError, match=r"A01.1.json is damaged.*have A01 done again"):
+    with pytest.raises(FormatError, match=r"A01.1.json is damaged.*have that well done again"):
         ledger.records()
     (ledger.folder / "ledger.json").write_bytes(seal({"format": 99}))
     with pytest.raises(FormatError, match="another version"):
