@@ -69,6 +69,7 @@ def _chunks(shape: tuple[int, ...], size: int, config: ZarrConfig) -> tuple[tupl
 def chunk_words(spec: ArraySpec, place: Sequence[int]) -> str:
     """Return a chunk by its place in the grid and, where the axes have names, by what it holds.
 
+    >>> from openhcs.core.config import ZarrConfig
     >>> spec = make_spec((2, 40, 30), "uint8", ZarrConfig(), dimension_names=("c", "y", "x"))
     >>> chunk_words(spec, (1, 0, 0))
     'chunk (1, 0, 0) (c 1, y 0 to 39, x 0 to 29)'

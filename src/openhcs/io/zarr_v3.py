@@ -76,7 +76,7 @@ def mapped(error: ValueError, folder: Path, spec: ArraySpec | None = None) -> Op
         number = int(found[1])
         return from_oserror(OSError(number, os.strerror(number)), doing="read the array", path=path)
     if spec is None or not key:
-        first = text.split(" [")[0]
+        first = text.split(" [", maxsplit=1)[0]
         return FormatError(f"{folder}: the array cannot be read by its document: {first}", path=folder)
     return FormatError(f"{folder}: {_told(text, path, key, spec)}. {RESTORE}.", path=path)
 

@@ -19,7 +19,7 @@ from openhcs.run.digests import Digests
 if TYPE_CHECKING:
     import numpy as np
 
-    from openhcs.core.plate import Plane, PlateIndex, ZarrSource
+    from openhcs.core.plate import Plane, PlateIndex
     from openhcs.io.zarr_array import ZarrHandle
 
     Array = np.ndarray[Any, np.dtype[Any]]

@@ -48,4 +48,9 @@ def index_plate(
             f"{folder.resolve().parent}.",
             path=folder,
         )
-    return detect(FolderFiles(folder), microscope, pattern=pattern)
+    index = detect(FolderFiles(folder), microscope, pattern=pattern)
+    if index.microscope == "openhcs_tiff":
+        from openhcs.run.digests import with_lost_files
+
+        return with_lost_files(index)
+    return index

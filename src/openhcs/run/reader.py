@@ -282,7 +282,8 @@ class Selection:
 
     def _why(self, key: Key) -> str:
         plane = self._known.get(key)
-        return f" ({(plane.state if plane else PlaneState.NOT_ACQUIRED).value.replace('_', ' ')})"
+        state = (plane.state if plane else PlaneState.NOT_ACQUIRED).value.replace("_", " ")
+        return f" ({state}: {plane.source.path})" if plane and plane.source else f" ({state})"
 
     @property
     def _where(self) -> str:
