@@ -91,10 +91,8 @@ def _key(text: str, folder: Path) -> str:
 
 
 def _told(text: str, path: Path, key: str, spec: ArraySpec) -> str:
-    if "shard index" in text:
-        return f"the index of the shard {key} is damaged"
-    if "shard has size" in text:
-        return f"the shard {key} is cut off: {path.stat().st_size if path.exists() else 0} bytes"
+    if "shard index" in text or "shard has size" in text:
+        return f"the index at the end of the shard {key} is damaged, or the file is cut off"
     place = tuple(int(number) for number in re.findall(r"\d+", key))
     entries = _ENTRY.findall(text)
     if len(entries) == 1:

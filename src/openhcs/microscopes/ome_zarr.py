@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from openhcs.core.plate import Plane, PlaneState, PlateIndex, Unmatched, ZarrSource, sorted_planes
@@ -184,6 +185,7 @@ class _Plate:
             own: Mapping[str, Any] = model.own if isinstance(model.own, dict) else {}
             acquisition, site = _number(own, "acquisition", acquisition), _number(own, "site", site)
             path = inside(group, model.levels[0].path)
+        with _located(well, site), placed(group):
             array = self.store.array(path)
             self.places[name] = (acquisition, site)
             if array is None:
@@ -273,6 +275,16 @@ class _Plate:
                 yield well, *self.places.get(name, (acquisition, _dense(name)))
             else:
                 yield well, acquisition, site
+
+
+@contextmanager
+def _located(well: str, site: int) -> Iterator[None]:
+    """Name the well and site in errors about an image."""
+    try:
+        yield
+    except FormatError as error:
+        error.well, error.site = well, site
+        raise
 
 
 def _without(plane: Plane, odd: Mapping[str, ArrayFacts]) -> Plane:
