@@ -218,11 +218,22 @@ def serve() -> None:
         asked = json.loads(line)
         make = getattr({"fuzz": hostile_targets, "corpus": hostile_corpus}[asked["kind"]], "prepare")
         folder = asked["folder"]
+        shutil.copytree(home / "outside", Path(folder) / "outside")
+        (Path(folder) / "in").mkdir()
+        before = _marks(Path(folder) / "outside")
         batch = Batch(asked["name"], lambda: make(asked["name"], Path(folder)), f"{folder}/in")  # noqa: B023
-        answers.write(json.dumps(batch.run(asked["first"], asked["count"])) + "\n")
+        told = batch.run(asked["first"], asked["count"])
+        if _marks(Path(folder) / "outside") != before:
+            told["failures"].append(f"{asked['name']}: what lies outside was changed")
+        answers.write(json.dumps(told) + "\n")
         answers.flush()
         shutil.rmtree(folder, ignore_errors=True)
     shutil.rmtree(home)
+
+
+def _marks(folder: Path) -> dict[str, tuple[int, int]]:
+    found = {str(path): path.lstat() for path in folder.rglob("*")}
+    return {path: (told.st_size, told.st_mtime_ns) for path, told in found.items()}
 
 
 def _in_child(work: Callable[[], None]) -> None:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hostile_guard import SECRET, SECRET_PIXEL
 from mutations import TEXTS, mutate
 from openhcs import FileManager, GlobalPipelineConfig, convert, open_plate
+from openhcs.constants.constants import ZarrCompressor
 from openhcs.core.arrays import ArraySpec
 from openhcs.core.config import ZarrConfig
 from openhcs.core.plate import FileSource
@@ -66,13 +68,24 @@ def build(folder: Path) -> None:
     for version in ("0.4", "0.5"):
         config = GlobalPipelineConfig(zarr=ZarrConfig(ngff_version=version), num_workers=1, use_threading=True)
         convert(folder / "imagexpress", folder / f"ome{version}" / "images.zarr", config=config)
+    outside(folder / "outside")
+
+
+def outside(folder: Path) -> None:
+    """Make what must not be read: files of every kind that say so."""
+    pixels = np.full((16, 16), SECRET_PIXEL, np.uint16)
+    files = FileManager(folder)
+    for name in ("secret.tif", "secret.npy"):
+        files.save(pixels, name, "disk")
+    (folder / "secret.txt").write_bytes(SECRET)
+    (folder / "secret.xml").write_bytes(b"<EvaluationInputData><Plates><Plate><Name>" + SECRET + b"</Name></Plate></Plates></EvaluationInputData>")
+    write_array(folder / "array", pixels, ArraySpec(shape=(16, 16), dtype="uint16", chunks=(16, 16), compressor=ZarrCompressor.NONE), FileOps())
 
 
 def prepare(name: str, folder: Path) -> Callable[[int], Any]:
     """Return what does the case of a number."""
     target = TARGETS[name]
     inside = folder / "in"
-    inside.mkdir(parents=True, exist_ok=True)
     call = target.call(inside)
     samples = target.samples(seeds())
     if target.kind == "number":
@@ -257,7 +270,6 @@ def tiff_value(folder: Path) -> Call:
 
 def paths(folder: Path) -> Call:
     """Save and load under a damaged path; whatever is written lies below the root."""
-    (folder.parent / "outside").mkdir(exist_ok=True)
     root = folder / "root"
     files = FileManager(root)
 
@@ -347,7 +359,7 @@ def looked(root: Path) -> None:
 def ledgers(root: Path) -> None:
     """Ask a ledger everything it knows."""
     ledger = Ledger(root / "images.zarr")
-    for ask in (ledger.plan_id, ledger.plan_json, ledger.records, ledger.failures, lambda: ledger.verify("A01"), lambda: status(root / "images.zarr")):
+    for ask in (ledger.plan_id, ledger.plan_json, ledger.records, ledger.notes.failures, lambda: ledger.verify("A01"), lambda: status(root / "images.zarr")):
         try:
             ask()
         except OpenHCSError as error:
@@ -367,8 +379,6 @@ def _store(folder: Path) -> Path:
     made = folder / "arrays"
     if not made.exists():
         for version, codec, dtype in [(v, c, d) for v in (2, 3) for c in CODECS for d in DTYPES[: 4 if c == "ZSTD" else 1]]:
-            from openhcs.constants.constants import ZarrCompressor
-
             shards = (24, 20) if version == 3 and dtype != "uint8" else None
             spec = ArraySpec(shape=(24, 20), dtype=dtype, chunks=(12, 10), shards=shards, zarr_format=version, compressor=ZarrCompressor[codec], level=1, shuffle=codec != "ZSTD")
             write_array(made / f"v{version}_{codec}_{dtype}", PLANE.astype(dtype), spec, FileOps())
