@@ -405,7 +405,7 @@ class Kills:
         span = self.idle + (self.full - self.idle) * (1 - done)
         before = Seen.of(output)
         runs = [self._start(words, output) for words in self.case.commands]
-        victim = self.chance.choice(("group", "parent", "worker", "worker")) if self.case.workers else "group"
+        victim = self.chance.choice(("group", "group", "parent", "worker")) if self.case.workers else "group"
         time.sleep(self.chance.uniform(0, 1.1 * span) if victim != "worker" else 0)
         spared = self.chance.sample(runs, self.chance.randrange(len(runs)))
         hit = [run for run in runs if run not in spared and self._kill(run, victim, output, before)]
@@ -435,17 +435,20 @@ class Kills:
         return True
 
     def _kill_workers(self, run: subprocess.Popen[bytes], output: Path, before: Seen) -> bool:
-        """Kill one worker or more, each a while after the last; False if there was none."""
+        """Kill one worker or more, at times the run after them; False if there was none."""
         killed = False
         for _ in range(self.chance.randint(1, 4)):
             while run.poll() is None and not workers_of(run):
                 time.sleep(0.01)
-            time.sleep(self.chance.uniform(0, 0.5 * (self.full - self.idle)))
+            time.sleep(self.chance.uniform(0, 0.3 * (self.full - self.idle)))
             if run.poll() is None and (workers := workers_of(run)):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(self.chance.choice(workers), signal.SIGKILL)
                 self._count("worker", output, before)
                 killed = True
+        if killed and self.chance.random() < 0.6:
+            time.sleep(self.chance.uniform(0, 0.3 * (self.full - self.idle)))
+            self._kill(run, "group", output, before)
         return killed
 
     def _count(self, victim: str, output: Path, before: Seen) -> None:

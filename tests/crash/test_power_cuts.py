@@ -1,0 +1,77 @@
+"""Whatever a power cut leaves: committed wells are whole, the plate is valid, and going on completes it."""
+
+from __future__ import annotations
+
+import pytest
+
+import powercuts
+
+QUICK = {
+    "convert": 330,
+    "convert to 0.4": 200,
+    "new plate": 330,
+    "replace a well": 300,
+    "append a site": 300,
+    "start anew": 300,
+    "recover": 150,
+    "merge tables": 300,
+    "save": 120,
+}
+"""States that are looked at each time."""
+FULL = {
+    "convert": 4200,
+    "convert to 0.4": 3000,
+    "new plate": 6000,
+    "replace a well": 1200,
+    "append a site": 2800,
+    "start anew": 3400,
+    "recover": 250,
+    "merge tables": 500,
+    "save": 120,
+}
+
+
+def look(name, least, *, limit=None):
+    """Look at the states of a work, those in all of its parts together at least so many."""
+    looked = 0
+    for work in powercuts.WORKS[name]():
+        outcome = powercuts.explore(work, limit or least)
+        work.close()
+        looked += outcome.states
+        print(f"{work.name}: {outcome.states} states of {outcome.operations} operations, {len(outcome.bad)} bad")
+        assert outcome.bad == []
+    assert looked >= least
+
+
+def test_at_least_so_many_states_are_looked_at():
+    assert QUICK.keys() == FULL.keys() == powercuts.WORKS.keys()
+    assert sum(QUICK.values()) >= 2000
+    assert sum(FULL.values()) >= 20_000
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_power_cut_loses_nothing(name):
+    look(name, QUICK[name])
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize("name", FULL)
+def test_no_power_cut_of_many_loses_anything(name):
+    look(name, FULL[name], limit=FULL[name] + 600)
+
+
+class Careless(powercuts.Convert):
+    """As a conversion, but syncing is forgotten."""
+
+    name = "careless"
+
+    def act(self, top, ops):
+        ops.durable = False
+        super().act(top, ops)
+
+
+def test_without_syncs_power_cuts_are_seen_to_lose_wells():
+    work = Careless()
+    outcome = powercuts.explore(work, 400)
+    work.close()
+    assert any("committed" in one for one in outcome.bad)
