@@ -108,22 +108,22 @@ class ZarrBackend:
         spec = make_spec(array.shape, array.dtype.name, self._config)
         place = self._free_place(path, overwrite=overwrite)
         self._make_parents(place)
-        aside = place.folder.with_name(f"{TEMPORARY}{secrets.token_hex(6)}")
+        aside = _aside(place.store)
         try:
             write_array(aside, array, spec, self._ops)
             self._ops.sync_tree(aside)
             self._put(aside, place, overwrite=overwrite)
+            self._ops.sync_dir(place.folder.parent)  # what was replaced goes only when that is sure
         finally:
             if os.path.lexists(aside):
                 self._ops.remove_tree(aside)
-        self._ops.sync_dir(place.folder.parent)
 
     def create_array(self, path: str, spec: ArraySpec, *, overwrite: bool = False) -> ArrayHandle:
         """Make an array to be filled in whole stored objects; until then reading it is an error."""
         place = self._free_place(path, overwrite=overwrite)
         self._make_parents(place)
         if node_of(place.folder) is Node.ARRAY:
-            self._remove(place.folder)
+            self._remove(place)
         return create_handle(place.folder, spec, self._ops)
 
     def exists(self, path: str) -> bool:
@@ -169,14 +169,14 @@ class ZarrBackend:
         if place.inside and self._plate(place.store) is not None and self._is_value(place):
             raise InvalidPath(f"{path} belongs to a plate, from which no part is removed", path=path, backend=NAME)
         if self._is_value(place):
-            self._remove(place.folder)
+            self._remove(place)
             return
         if not self.is_dir(path):
             raise NotFound(f"nothing to delete at {path} on the zarr backend", path=path, backend=NAME)
         if not recursive and next(self.list(path), None) is not None:
             raise InvalidValue(f"{path} is not empty; pass recursive=True", path=path, backend=NAME)
         if place.plain is None:
-            self._remove(place.folder)
+            self._remove(place)
         else:
             self._remove_plain(place.plain)
 
@@ -294,21 +294,23 @@ class ZarrBackend:
                 ) from error
             self._ops.exchange(aside, place.folder)
 
-    def _remove(self, folder: Path) -> None:
+    def _remove(self, place: _Place) -> None:
         """Remove in one instant, as others see it, then for good; a link is only unlinked."""
-        if folder.is_symlink():
-            self._ops.unlink(folder)
-            return
-        aside = folder.with_name(f"{TEMPORARY}{secrets.token_hex(6)}")
-        self._ops.rename(folder, aside)
-        self._ops.remove_tree(aside)
+        if place.folder.is_symlink():
+            self._ops.unlink(place.folder)
+        else:
+            aside = _aside(place.store)
+            self._ops.rename(place.folder, aside)
+            self._ops.sync_dir(place.folder.parent)
+            self._ops.remove_tree(aside)
+        self._ops.sync_dir(place.folder.parent)
 
     def _remove_plain(self, folder: Path) -> None:
         for name, entry in subfolders(folder, links=True):
             if entry.is_symlink():
                 continue
             if name.endswith(SUFFIX):
-                self._remove(Path(entry.path))
+                self._remove(_Place(name, Path(entry.path), (), None))
             else:
                 self._remove_plain(Path(entry.path))
         if folder != self._root and not os.listdir(folder):
@@ -356,6 +358,11 @@ def _as_array(value: Any) -> np.ndarray[Any, np.dtype[Any]]:
         f"the zarr backend holds arrays, not {type(value).__name__}; save it with the disk or memory backend",
         backend=NAME,
     )
+
+
+def _aside(store: Path) -> Path:
+    """Return a new name beside a store: whatever happens, no stranger lies in it."""
+    return store.with_name(f"{TEMPORARY}{secrets.token_hex(6)}")
 
 
 def _mark(path: Path) -> int:

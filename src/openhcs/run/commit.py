@@ -112,7 +112,7 @@ def publish(places: Places, entry: Entry, record: Record, old: Record | None) ->
     try:
         for unit in record["units"]:
             _put_in_place(places, record, unit, old)
-        _sync_parents(places, record["units"])
+        sync_parents(places, record["units"])
     except BaseException:
         with contextlib.suppress(OpenHCSError):  # what cannot be undone now is undone by `settle`
             undo(places, entry, record, old)
@@ -129,7 +129,7 @@ def settle(places: Places, entry: Entry) -> None:
     latest = places.latest(entry.task)
     old = read_entry(places, latest) if latest else None
     if all(_in_place(places, record, unit) for unit in record["units"]):
-        _sync_parents(places, record["units"])
+        sync_parents(places, record["units"])
         _finish(places, entry)
     else:
         undo(places, entry, record, old)
@@ -139,7 +139,7 @@ def undo(places: Places, entry: Entry, record: Record, old: Record | None) -> No
     """Bring back what was in place before an intent, and remove the intent."""
     for unit in record["units"]:
         _take_back(places, record, unit, old)
-    _sync_parents(places, record["units"])
+    sync_parents(places, record["units"])
     places.ops.unlink(places.commits / entry.name)
     places.ops.sync_dir(places.commits)
 
@@ -252,7 +252,7 @@ def _finish(places: Places, entry: Entry) -> None:
     places.ops.sync_dir(places.commits)
 
 
-def _sync_parents(places: Places, units: Iterable[str]) -> None:
+def sync_parents(places: Places, units: Iterable[str]) -> None:
     """Sync the folders from each unit's parent up to the output, each once, deepest first."""
     folders = {places.output, places.output.parent} if places.output.suffix == ".zarr" else {places.output}
     for unit in units:

@@ -100,7 +100,9 @@ def well_documents(facts: OutputFacts, record: Record) -> dict[str, bytes]:
 
 
 def documents(facts: OutputFacts, records: Iterable[Record], *, final: bool = True) -> dict[str, bytes]:
-    """Return every document of an output by its path in it.
+    """Return every document of an output by its path in it, in the order in which they are to be written.
+
+    A document comes after those it leads to, so that what can be seen of a plate is there.
 
     Parameters
     ----------
@@ -159,10 +161,10 @@ def _root_and_rows(facts: OutputFacts, target: TargetFacts, rows: list[Mapping[s
         root = render.plate_document(plate, facts.ngff_version)
     else:
         root = _plain(facts, facts.plate.own())
-    made = _group(facts, target.path, root)
+    made: Documents = {}
     for row in {well.path.partition("/")[0]: None for well in plate.wells}:
         made |= _group(facts, _join(target.path, row), _plain(facts, None))
-    return made
+    return made | _group(facts, target.path, root)
 
 
 def _wells(
@@ -190,11 +192,11 @@ def _plain(facts: OutputFacts, own: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _group(facts: OutputFacts, path: str, attributes: dict[str, Any]) -> Documents:
-    """Return the files of one group."""
+    """Return the files of one group; the one that makes it visible comes last."""
     if render.ZARR_FORMAT[facts.ngff_version] == 3:
         told = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
         return {_join(path, "zarr.json"): encode(told)}
-    return {_join(path, ".zgroup"): encode({"zarr_format": 2}), _join(path, ".zattrs"): encode(attributes)}
+    return {_join(path, ".zattrs"): encode(attributes), _join(path, ".zgroup"): encode({"zarr_format": 2})}
 
 
 def encode(told: Mapping[str, Any]) -> bytes:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from openhcs.core.checks import plain_name
 from openhcs.errors import FormatError, NotFound
-from openhcs.run.output import listing
+from openhcs.run.output import HEAD, listing
 from openhcs.run.sealed import read_bytes, read_sealed, seal, seal_text, unseal_text
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from openhcs.io.fsops import FileOps
 
 FORMAT = 2
-HEAD = "ledger.json"
 PLAN = "plan.json"
 FACTS = "facts.json"
 FAILURES = "failures"

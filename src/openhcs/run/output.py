@@ -23,18 +23,19 @@ from openhcs.errors import (
     from_oserror,
 )
 from openhcs.io import locks
-from openhcs.run.commit import files_below, listed, read_entry
+from openhcs.run.commit import files_below, listed, read_entry, sync_parents
 from openhcs.run.sealed import read_sealed, seal
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from openhcs.io.fsops import FileOps
-    from openhcs.run.commit import Places
+    from openhcs.run.commit import Entry, Places, Record
 
 CHOICES = ("auto", "error", "resume", "replace")
 LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", ".directory"})
 """Files that file browsers leave behind; they are neither ours nor anybody's work."""
+HEAD = "ledger.json"
 _DOCUMENTS = "documents.json"
 _UNITS = "units.json"
 """Units that were being removed: their empty parents are ours too."""
@@ -127,8 +128,8 @@ def _noted(folder: Path, name: str) -> set[str]:
 def wipe(places: Places, folder: Path) -> None:
     """Remove what openhcs wrote to the output, all but the ledger's own folders; held alone.
 
-    Each record turns into an intent before its units go: killed anywhere, what is left is an
-    output with fewer wells.
+    The root's document goes first, and each record turns into an intent before its units go: cut off
+    anywhere, what is left is an output with fewer wells.
 
     Raises
     ------
@@ -145,28 +146,46 @@ def wipe(places: Places, folder: Path) -> None:
             "them away, or choose another output.",
             path=places.output,
         )
-    _note(folder, _UNITS, {unit for record in records.values() for unit in record["units"]}, places.ops)
+    units = {unit for record in records.values() for unit in record["units"]}
+    _note(folder, _UNITS, units, places.ops)
+    _remove_documents(places, documents, units)
     trash = places.tmp / f"replaced-{secrets.token_hex(4)}"
-    for number, (entry, record) in enumerate(records.items()):
-        intent = places.commits / entry.as_kind("intent").name
-        places.ops.rename(places.commits / entry.name, intent)
+    _retract(places, records, trash)
+    _prune(places, folder, documents | _noted(folder, _UNITS))
+    for failure in listing(folder / "failures"):
+        places.ops.unlink(failure)
+    for name in (HEAD, _DOCUMENTS, _UNITS):
+        with contextlib.suppress(NotFound):
+            places.ops.unlink(folder / name)
+        places.ops.sync_dir(folder)
+    if trash.exists():
+        places.ops.remove_tree(trash)
+
+
+def _remove_documents(places: Places, documents: Iterable[str], units: Collection[str]) -> None:
+    """Remove the documents above the wells, the root's first: then there is no plate to be seen."""
+    above = [path for path in documents if not any(path.startswith(f"{unit}/") for unit in units)]
+    for path in sorted(above, key=lambda one: one.count("/")):
+        with contextlib.suppress(NotFound):
+            places.ops.unlink(places.output / path)
+            places.ops.sync_dir((places.output / path).parent)
+
+
+def _retract(places: Places, records: Mapping[Entry, Record], trash: Path) -> None:
+    """Turn records into intents, move their units away and forget them, each safe before the next."""
+    for entry in records:
+        places.ops.rename(places.commits / entry.name, places.commits / entry.as_kind("intent").name)
+    places.ops.sync_dir(places.commits)
+    for number, record in enumerate(records.values()):
         for unit in record["units"]:
             if os.path.lexists(places.output / unit):
                 kept = trash / str(number) / unit
                 places.ops.make_dirs(kept.parent)
                 places.ops.rename(places.output / unit, kept)
-        places.ops.unlink(intent)
-    for path in documents:
-        with contextlib.suppress(NotFound):
-            places.ops.unlink(places.output / path)
-    _prune(places, folder, documents | _noted(folder, _UNITS))
-    for failure in listing(folder / "failures"):
-        places.ops.unlink(failure)
-    for name in (_DOCUMENTS, _UNITS):
-        with contextlib.suppress(NotFound):
-            places.ops.unlink(folder / name)
-    if trash.exists():
-        places.ops.remove_tree(trash)
+        sync_parents(places, record["units"])
+    for entry in records:
+        places.ops.unlink(places.commits / entry.as_kind("intent").name)
+    places.ops.sync_dir(places.commits)
 
 
 def _files(output: Path, folder: Path) -> list[str]:
@@ -188,6 +207,7 @@ def _prune(places: Places, folder: Path, paths: Iterable[str]) -> None:
         if one.is_dir() and not one.is_symlink() and not os.listdir(one):
             with contextlib.suppress(NotFound):
                 places.ops.remove_dir(one)
+                places.ops.sync_dir(one.parent)
 
 
 def probe(tmp: Path, ops: FileOps) -> tuple[str, ...]:

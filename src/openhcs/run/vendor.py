@@ -30,7 +30,7 @@ def keep_documents(index: PlateIndex, ledger_folder: Path, ops: FileOps) -> dict
         target = ledger_folder / FOLDER / path
         if not _holds(target, data):
             ops.make_dirs(target.parent)
-            ops.replace(target, data)
+            ops.replace(target, data, via=ledger_folder / "tmp")
     return digests
 
 

@@ -376,8 +376,7 @@ def test_replacing_that_stops_anywhere_leaves_an_output_with_fewer_wells(tmp_pat
         ops = FailingOps(at, forever=True, durable=False)
         with contextlib.suppress(OpenHCSError):
             Ledger(output, ops).prepare('{"plan": "q"}', "q", exist="replace")
-        plan = ledger.plan_id()
-        ledger = prepared(output, plan)
+        ledger = prepared(output, ledger.notes.plan_id() or "q")
         for well in ledger.records():
             assert ledger.verify(well) == (), at
         prepared(output, "r", exist="replace")

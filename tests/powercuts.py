@@ -1,0 +1,491 @@
+"""What is done while the power may fail, and what must be true of the disk afterwards.
+
+A `Work` is laid out in a folder of its own, done once with every change recorded, then each state that
+a power cut may leave is put on a disk, looked at with readers that are not ours, and gone on with.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tifffile
+import xxhash
+import zarr
+
+from openhcs import FileManager, FunctionStep, GlobalPipelineConfig, ZarrCompressor, ZarrConfig
+from openhcs.core.wells import select_wells
+from openhcs.errors import OpenHCSError
+from openhcs.io.fsops import FileOps
+from openhcs.plan.compile import compile_plan
+from openhcs.run.execute import execute
+from openhcs.run.facts import gather
+from openhcs.run.fingerprint import step_fingerprint
+from openhcs.run.ledger import Ledger
+from openhcs.run.plates import index_plate
+from openhcs.testing.journal import JournalOps
+from openhcs.testing.powercut import History, lay_down, snapshot, states, tree_key
+from openhcs.testing.synthetic import make_plate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from openhcs.testing.powercut import State
+
+RECORD = re.compile(r".*/commits/([^/]+)\.(\d+)\.json")
+UNSYNCED = FileOps(durable=False)
+
+
+def shared_memory() -> str | None:
+    """Return a folder in memory, where one is: a state is laid down in a few milliseconds there."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+
+class Work:
+    """One thing that is done to a disk; ``name`` is for people."""
+
+    name = ""
+
+    def close(self) -> None:
+        """Remove what is kept outside the folders."""
+
+    def lay_out(self, top: Path) -> None:
+        """Put what is there before."""
+
+    def act(self, top: Path, ops: FileOps) -> None:
+        """Do it."""
+
+    def learn(self, top: Path) -> None:
+        """Look at what an undisturbed run leaves in ``top``."""
+
+    def look(self, top: Path, state: State) -> list[str]:
+        """Return what is wrong with a state, by readers that are not ours."""
+        raise NotImplementedError
+
+    def go_on(self, top: Path) -> list[str]:
+        """Do it again after the cut and return what is wrong then."""
+        raise NotImplementedError
+
+
+@dataclass
+class Outcome:
+    """How many states were looked at, and what was wrong."""
+
+    states: int = 0
+    operations: int = 0
+    bad: list[str] = field(default_factory=list)
+
+
+def explore(work: Work, limit: int, *, seed: int = 0) -> Outcome:
+    """Look at up to ``limit`` different states."""
+    base = Path(tempfile.mkdtemp(dir=shared_memory(), prefix="openhcs-powercut-"))
+    try:
+        return _explore(work, base, limit, seed)
+    finally:
+        shutil.rmtree(base)
+
+
+def _explore(work: Work, base: Path, limit: int, seed: int) -> Outcome:
+    top, calm = base / "recorded", base / "calm"
+    for folder in (top, calm):
+        folder.mkdir()
+        work.lay_out(folder)
+    before = snapshot(top)
+    ops = JournalOps()
+    work.act(top, ops)
+    work.act(calm, UNSYNCED)
+    work.learn(calm)
+    outcome = Outcome(operations=len(ops.journal))
+    for state in states(History(before, ops.journal, top), seed=seed):
+        if outcome.states == limit:
+            break
+        outcome.states += 1
+        cut = base / "cut"
+        cut.mkdir()
+        lay_down(state.tree, cut)
+        try:
+            found = work.look(cut, state) + work.go_on(cut)
+        except OpenHCSError as error:
+            found = [f"{type(error).__name__}: {error}"]
+        outcome.bad += [f"{work.name}, cut before operation {state.at} ({state.told}): {one}" for one in found]
+        shutil.rmtree(cut)
+        if len(outcome.bad) > 20:
+            break
+    return outcome
+
+
+# plates
+
+
+class PlateWork(Work):
+    """A run on a plate; the same run again must complete what a cut left."""
+
+    output = "out.zarr"
+    store = "out.zarr"
+
+    def __init__(self, config: GlobalPipelineConfig | None = None) -> None:
+        self.config = config or GlobalPipelineConfig(num_workers=1)
+        self._known: dict[str, list[str]] = {}
+        self._inputs = Path(tempfile.mkdtemp(dir=shared_memory(), prefix="openhcs-input-"))
+
+    def plan(self, plate: str, steps: tuple[FunctionStep, ...] = (), config: GlobalPipelineConfig | None = None) -> Any:
+        """Return the plan for one of the input plates."""
+        index = index_plate(self._inputs / plate)
+        prints = {number: step_fingerprint(step) for number, step in enumerate(steps, start=1)}
+        facts = gather(str(self._inputs / self.output), probed={}, fingerprints=prints)
+        return compile_plan(index, steps, config or self.config, facts, wells=select_wells(index.wells, None))
+
+    def close(self) -> None:
+        shutil.rmtree(self._inputs)
+
+    def learn(self, top: Path) -> None:
+        self.wanted = contents(top / self.store)
+        self.pixels = {well: [pixels_of(top / self.store, well)] for well in wells_of(top / self.store)}
+        assert self.pixels
+
+    def look(self, top: Path, state: State) -> list[str]:
+        found = []
+        records = records_in(state.tree)
+        for well, choices in records.items():
+            wrong = [torn(state.tree, one, self.output) for one in choices]
+            found += [f"{well} is committed, but: {one}" for one in min(wrong, key=len)]
+        inside = {path: data for path, data in state.tree.items() if path.startswith(self.store)}
+        key = tree_key(inside) + " ".join(sorted(records))
+        if key not in self._known:
+            self._known[key] = self.read(top / self.store, set(records))
+        return found + self._known[key]
+
+    def read(self, store: Path, committed: set[str]) -> list[str]:
+        """Return what zarr-python finds wrong with a store."""
+        listed = set(wells_of(store)) if (store / "zarr.json").exists() else set()
+        found = [f"{well} is listed and not committed" for well in sorted(listed - committed)]
+        strange = [
+            well for well in committed if not any(same(pixels_of(store, well), known) for known in self.pixels[well])
+        ]
+        return [*found, *(f"{well} has pixels that nobody wrote" for well in strange)]
+
+    def go_on(self, top: Path) -> list[str]:
+        self.act(top, UNSYNCED)
+        now, wanted = contents(top / self.store), self.wanted
+        differ = [path for path in sorted(now.keys() | wanted.keys()) if now.get(path) != wanted.get(path)]
+        return [f"{path} is {kind(now, path)}, undisturbed it is {kind(wanted, path)}" for path in differ] + left_over(
+            top
+        )
+
+
+def kind(tree: dict[str, bytes], path: str) -> str:
+    return f"{len(tree[path])} bytes, {xxhash.xxh3_64_hexdigest(tree[path])}" if path in tree else "not there"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def left_over(top: Path) -> list[str]:
+    """Return what no ended run may leave."""
+    found = [
+        path for ledger in top.rglob("*.openhcs") for name in ("staging", "tmp") for path in (ledger / name).glob("*")
+    ]
+    found += [path for path in top.rglob("*") if path.name.startswith(".openhcs-tmp-") or path.suffix == ".intent"]
+    return [f"left over: {path.relative_to(top)}" for path in found]
+
+
+def records_in(tree: Any) -> dict[str, list[dict[str, Any]]]:
+    """Return, for each committed well, its newest record and the intent that may stand for it, read as plain JSON."""
+    files = sorted((found[1], int(found[2]), path) for path in tree if (found := RECORD.fullmatch(path)))
+    newest = {well: path for well, _, path in files}
+    found = {}
+    for well, generation, path in files:
+        if path == newest[well]:
+            intent = tree.get(path.replace(f".{generation}.json", f".{generation + 1}.intent"))
+            found[well] = [json.loads(data) for data in (tree[path], intent) if data is not None]
+    return found
+
+
+def torn(tree: Any, record: dict[str, Any], output: str) -> list[str]:
+    """Return the objects of a record that are not as it says."""
+    found = []
+    for one in record["objects"]:
+        data = tree.get(f"{output}/{one['path']}")
+        if data is None or len(data) != one["bytes"] or xxhash.xxh3_64_hexdigest(data) != one["digest"]:
+            found.append(f"{one['path']} is {'gone' if data is None else 'torn'}")
+    return found
+
+
+def wells_of(store: Path) -> dict[str, str]:
+    """Return the wells that a plate's root lists, as zarr-python reads it, each opened with its row."""
+    root = zarr.open_group(store, mode="r")
+    attributes = root.attrs.asdict()
+    found = {}
+    for well in attributes.get("ome", attributes)["plate"]["wells"]:
+        row, column = well["path"].split("/")
+        group = root[row][column]
+        told = group.attrs.asdict()
+        assert told.get("ome", told)["well"]["images"]
+        found[row + column] = well["path"]
+    return found
+
+
+def pixels_of(store: Path, well: str) -> dict[str, np.ndarray]:
+    """Return every array of a well by path, as zarr-python reads it."""
+    folder = store / well[0] / well[1:]
+    arrays = sorted(one.parent for name in ("zarr.json", ".zarray") for one in folder.glob(f"*/*/{name}"))
+    return {str(one.relative_to(folder)): zarr.open_array(one, mode="r")[...] for one in arrays}
+
+
+def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
+    return one.keys() == other.keys() and all(np.array_equal(one[path], other[path]) for path in one)
+
+
+class Convert(PlateWork):
+    """A plate becomes a bare store."""
+
+    name = "convert"
+
+    def __init__(self, config: GlobalPipelineConfig | None = None) -> None:
+        super().__init__(config)
+        make_plate(self._inputs / "plate", wells=["A01", "B02"], sites=1, channels=("DAPI",), size=(16, 16))
+        self._plan = self.plan("plate")
+
+    def act(self, top: Path, ops: FileOps) -> None:
+        assert execute(self._plan, (), str(top / self.output), ops=ops).ok
+
+
+def brighter(stack):
+    """Add one."""
+    return stack + 1
+
+
+class NewPlate(PlateWork):
+    """A pipeline writes a new output: a plate and the images of a step as TIFFs."""
+
+    name = "new plate"
+    output = "out"
+    store = "out/images.zarr"
+
+    def __init__(self) -> None:
+        super().__init__()
+        make_plate(self._inputs / "plate", wells=["A01", "B02"], sites=1, channels=("DAPI", "FITC"), size=(16, 16))
+        how = {"variable_components": [], "out": "same", "out_dtype": "uint16"}
+        self._steps = (FunctionStep(brighter, force_disk_output="disk", **how), FunctionStep(brighter, **how))
+        self._plan = self.plan("plate", self._steps)
+
+    def act(self, top: Path, ops: FileOps) -> None:
+        assert execute(self._plan, self._steps, str(top / self.output), ops=ops).ok
+
+
+class Changed(PlateWork):
+    """A complete plate whose input has changed: one well is made again."""
+
+    first, then = "plate", "plate"
+
+    def lay_out(self, top: Path) -> None:
+        assert execute(self.plan(self.first), (), str(top / self.output), ops=UNSYNCED).ok
+        self.pixels_before = {well: pixels_of(top / self.store, well) for well in wells_of(top / self.store)}
+
+    def learn(self, top: Path) -> None:
+        super().learn(top)
+        for well, before in self.pixels_before.items():
+            self.pixels[well].append(before)
+
+    def look(self, top: Path, state: State) -> list[str]:
+        gone = self.pixels_before.keys() - records_in(state.tree).keys()
+        return [f"{well} was committed and is lost" for well in gone] + super().look(top, state)
+
+    def act(self, top: Path, ops: FileOps) -> None:
+        assert execute(self._plan, (), str(top / self.output), ops=ops).ok
+
+
+class ReplaceWell(Changed):
+    """A well is made again of other pixels."""
+
+    name = "replace a well"
+
+    def __init__(self) -> None:
+        super().__init__()
+        for seed, plate in enumerate((self.first, "other")):
+            make_plate(
+                self._inputs / plate,
+                name="P",
+                wells=["A01", "B02"],
+                sites=1,
+                channels=("DAPI",),
+                size=(16, 16),
+                seed=seed,
+            )
+        shutil.copytree(self._inputs / self.first, self._inputs / "both")
+        for path in (self._inputs / "other").rglob("*_A01_*"):
+            shutil.copy2(path, self._inputs / "both" / path.relative_to(self._inputs / "other"))
+        self._plan = self.plan("both")
+
+
+class StartAnew(Changed):
+    """Another plan's work is removed and the plate made with other settings."""
+
+    name = "start anew"
+
+    def __init__(self) -> None:
+        super().__init__()
+        make_plate(self._inputs / self.first, wells=["A01", "B02"], sites=1, channels=("DAPI",), size=(16, 16))
+        other = GlobalPipelineConfig(num_workers=1, zarr=ZarrConfig(compressor=ZarrCompressor.ZLIB))
+        self._plan = self.plan(self.first, config=other)
+
+    def look(self, top: Path, state: State) -> list[str]:
+        return PlateWork.look(self, top, state)
+
+    def act(self, top: Path, ops: FileOps) -> None:
+        assert execute(self._plan, (), str(top / self.output), exist="replace", ops=ops).ok
+
+
+class Recover(ReplaceWell):
+    """The run after a cut in the middle of a commit."""
+
+    name = "recover"
+
+    def lay_out(self, top: Path) -> None:
+        super().lay_out(top)
+        if not hasattr(self, "_cut"):
+            before = snapshot(top)
+            ops = JournalOps()
+            self.act(top, ops)
+            done = next(number for number, one in enumerate(ops.journal) if one.source.endswith(".intent"))
+            history = History(before, ops.journal, top)
+            self._cut = history.tree(done, set(history.pending(done)), lambda _: "kept")
+        shutil.rmtree(top)
+        top.mkdir()
+        lay_down(self._cut, top)
+
+
+class AppendSite(Changed):
+    """A well gains a site that was missing."""
+
+    name = "append a site"
+
+    def __init__(self) -> None:
+        super().__init__(GlobalPipelineConfig(num_workers=1, missing="skip"))
+        make_plate(self._inputs / "whole", name="P", wells=["A01", "B02"], sites=2, channels=("DAPI",), size=(16, 16))
+        shutil.copytree(self._inputs / "whole", self._inputs / self.first)
+        for path in (self._inputs / self.first).rglob("*_A01_s2*"):
+            path.unlink()
+        self._plan = self.plan("whole")
+
+
+# parts
+
+
+class MergeTables(Work):
+    """Wells commit parts of a table, and the table is merged from the parts that are committed."""
+
+    name = "merge tables"
+    merged = "out/tables/counts.csv"
+
+    def lay_out(self, top: Path) -> None:
+        ledger = Ledger(top / "out", UNSYNCED)
+        ledger.prepare('{"plan": "p"}', "p")
+        self.add(ledger, "A01", "A01,1\n")
+        self.merge(ledger)
+
+    def add(self, ledger: Ledger, well: str, rows: str) -> None:
+        part = f"tables/parts/{well}.csv"
+        with ledger.stage(well) as staging:
+            staging.ops.make_dirs(staging.root / "tables/parts")
+            staging.ops.write_new(staging.root / part, rows.encode())
+            staging.published.append(part)
+            ledger.commit(staging, {"plan": "p"})
+
+    def merge(self, ledger: Ledger) -> None:
+        parts = [record["units"][0] for _, record in sorted(ledger.records().items())]
+        rows = b"".join((ledger.output / part).read_bytes() for part in parts)
+        ledger.write_derived({"tables/counts.csv": b"well,cells\n" + rows})
+
+    def act(self, top: Path, ops: FileOps) -> None:
+        ledger = Ledger(top / "out", ops)
+        with ledger.closing():
+            pass
+        self.add(ledger, "B02", "B02,2\n")
+        self.add(ledger, "A01", "A01,3\n")
+        with ledger.closing():
+            self.merge(ledger)
+
+    def look(self, top: Path, state: State) -> list[str]:
+        found = []
+        records = records_in(state.tree)
+        for well, choices in records.items():
+            found += [f"{well}: {one}" for one in min((torn(state.tree, one, "out") for one in choices), key=len)]
+        merged = state.tree.get(self.merged)
+        if merged not in (b"well,cells\nA01,1\n", b"well,cells\nA01,3\nB02,2\n"):
+            found.append(f"the merged table holds {merged!r}")
+        return found if "A01" in records else [*found, "A01 was committed and is lost"]
+
+    def go_on(self, top: Path) -> list[str]:
+        self.act(top, UNSYNCED)
+        merged = (top / self.merged).read_bytes()
+        wrong = [] if merged == b"well,cells\nA01,3\nB02,2\n" else [f"after going on the table holds {merged!r}"]
+        return wrong + left_over(top)
+
+
+class Save(Work):
+    """A value is saved over an old one, or where none was."""
+
+    def __init__(self, path: str, backend: str, read: Callable[[Path], Any], *, fresh: bool = False) -> None:
+        self.name = f"save {path}{' for the first time' if fresh else ''}"
+        self._path, self._backend, self._read, self._fresh = path, backend, read, fresh
+        self._old, self._new = (np.arange(2000, dtype="uint16").reshape(40, 50) + number for number in (0, 7))
+
+    def lay_out(self, top: Path) -> None:
+        if not self._fresh:
+            FileManager(top, ops=UNSYNCED).save(self._old, self._path, self._backend)
+
+    def act(self, top: Path, ops: FileOps) -> None:
+        FileManager(top, ops=ops).save(self._new, self._path, self._backend, overwrite=True)
+
+    def look(self, top: Path, state: State) -> list[str]:
+        there = self._path in state.tree
+        if not there:
+            return [] if self._fresh else ["the old value is lost"]
+        value = self._read(top / self._path)
+        choices = [self._new] if self._fresh else [self._old, self._new]
+        return [] if any(np.array_equal(value, one) for one in choices) else ["neither the old value nor the new"]
+
+    def go_on(self, top: Path) -> list[str]:
+        self.act(top, UNSYNCED)
+        right = np.array_equal(self._read(top / self._path), self._new)
+        return [] if right else ["saving again does not give the new value"]
+
+
+class Convert04(Convert):
+    """A plate becomes a Zarr v2 store."""
+
+    name = "convert to 0.4"
+
+    def __init__(self) -> None:
+        super().__init__(GlobalPipelineConfig(num_workers=1, zarr=ZarrConfig(ngff_version="0.4")))
+
+
+def saves() -> list[Save]:
+    """Return a save over an old value and one of a new value for each way a file is put in place."""
+    readers: dict[tuple[str, str], Callable[[Path], Any]] = {
+        ("a.npy", "disk"): np.load,
+        ("a.tif", "disk"): tifffile.imread,
+        ("s.zarr/g/a", "zarr"): lambda path: zarr.open_array(path, mode="r")[...],
+    }
+    return [Save(*where, read, fresh=fresh) for where, read in readers.items() for fresh in (False, True)]
+
+
+WORKS: dict[str, Callable[[], list[Work]]] = {
+    "convert": lambda: [Convert()],
+    "convert to 0.4": lambda: [Convert04()],
+    "new plate": lambda: [NewPlate()],
+    "replace a well": lambda: [ReplaceWell()],
+    "append a site": lambda: [AppendSite()],
+    "start anew": lambda: [StartAnew()],
+    "recover": lambda: [Recover()],
+    "merge tables": lambda: [MergeTables()],
+    "save": saves,
+}
