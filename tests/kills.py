@@ -3,8 +3,6 @@
 As a program, ``python kills.py FOLDER POINTS [SEED]`` prints how many kills hit which state.
 """
 
-# ruff: noqa: T201 - a program that reports by printing
-
 from __future__ import annotations
 
 import contextlib

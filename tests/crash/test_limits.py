@@ -161,7 +161,7 @@ def test_disks_of_many_sizes_end_in_one_error_and_the_same_command_goes_on(bench
         most = 700 if words[0] == "convert" else 1900
         size = 4096 * int((20 + most * (number // 4 + 0.5) / 12) // 4)
         states[fill(bench, tmp_path / f"disk{number}", words, size)] += 1
-    print(f"{sum(states.values())} sizes:", dict(sorted(states.items())))  # noqa: T201 - the figures of the proof
+    print(f"{sum(states.values())} sizes:", dict(sorted(states.items())))
     assert sum(states.values()) - states["it fits"] >= 40
     assert len(states) >= 8
 
@@ -203,7 +203,7 @@ def test_64_open_files_are_enough(bench, tmp_path, words):
 @pytest.mark.parametrize("words", [*COMMANDS, (*RUN, "4")], ids=" ".join)
 def test_few_open_files_are_enough_or_end_in_one_error(bench, tmp_path, words, files):
     told = few_files(bench, tmp_path / "OUT", words, files)
-    print(f"{files} files, {' '.join(words)}: {told}")  # noqa: T201 - the figures of the proof
+    print(f"{files} files, {' '.join(words)}: {told}")
 
 
 def little_memory(bench: Bench, output: Path, words: tuple[str, ...], size: int) -> str:
@@ -231,7 +231,7 @@ def test_memory_limits_of_many_sizes_end_in_one_error_and_go_on_with_more(big, t
     states = Counter()
     for size in range(240, 740, 25):
         states[little_memory(big, tmp_path / f"OUT{size}", words, size * MIB)] += 1
-    print(f"{sum(states.values())} limits, {' '.join(words)}:", dict(states))  # noqa: T201 - the figures of the proof
+    print(f"{sum(states.values())} limits, {' '.join(words)}:", dict(states))
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -285,4 +285,4 @@ def test_signals_at_random_moments_end_runs_with_nothing_lost(bench, tmp_path, n
         words = COMMANDS[turn % 4]
         delay = chance.uniform(0, 1.0 if words[0] == "convert" else 1.6)
         states[signalled(bench, tmp_path / f"OUT{turn}", words, number, delay, group=group)] += 1
-    print(f"{signal.Signals(number).name} {'to the group' if group else 'to the run'}:", dict(states))  # noqa: T201
+    print(f"{signal.Signals(number).name} {'to the group' if group else 'to the run'}:", dict(states))

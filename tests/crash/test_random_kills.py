@@ -23,7 +23,7 @@ def folder(tmp_path_factory):
 def killed(folder, name: str, points: int, seed: int) -> kills.Tally:
     run = kills.Kills(folder, kills.CASES[name], seed)
     tally = run.until(points)
-    print(f"{name}: {tally}")  # noqa: T201 - the figures of the proof
+    print(f"{name}: {tally}")
     return tally
 
 
