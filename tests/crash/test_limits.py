@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import kills
+import outside
 from openhcs.testing.synthetic import make_plate
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Bench:
 
     @functools.cache  # noqa: B019 - one per module
     def pixels(self, verb: str) -> dict[str, dict[str, bytes]]:
-        return kills.all_pixels(self.undisturbed(verb))
+        return outside.all_pixels(self.undisturbed(verb))
 
     def start(self, words: tuple[str, ...], output: Path, **limits: int) -> subprocess.Popen[bytes]:
         set_limits = [(getattr(resource, f"RLIMIT_{name.upper()}"), value) for name, value in limits.items()]
@@ -67,17 +68,17 @@ class Bench:
 
     def check(self, output: Path, verb: str) -> int:
         """Check what is committed with other readers, and return how many wells are."""
-        assert kills.complaints(output, [self.pixels(verb)]) == []
-        return len(kills.records_of(output))
+        assert outside.complaints(output, [self.pixels(verb)]) == []
+        return len(outside.records_of(output))
 
     def goes_on(self, words: tuple[str, ...], output: Path) -> None:
         """Give the same command without limits: everything is there, as if nothing had been."""
-        before = set(kills.records_of(output))
+        before = set(outside.records_of(output))
         code, said = self.run(words, output)
         assert code == 0, said
-        assert before <= set(kills.records_of(output))
-        assert kills.left_over(output) == []
-        assert kills.tree(output) == kills.tree(self.undisturbed(words[0]))
+        assert before <= set(outside.records_of(output))
+        assert outside.left_over(output) == []
+        assert outside.tree(output) == outside.tree(self.undisturbed(words[0]))
 
 
 def one_error(said: str) -> str:
@@ -185,7 +186,7 @@ def test_a_read_only_disk_is_told_and_the_same_command_goes_on_when_it_is_not(be
 def few_files(bench: Bench, output: Path, words: tuple[str, ...], files: int) -> str:
     code, said = bench.run(words, output, nofile=files)
     if code == 0:
-        assert kills.tree(output) == kills.tree(bench.undisturbed(words[0]))
+        assert outside.tree(output) == outside.tree(bench.undisturbed(words[0]))
         return "it works"
     assert "Too many open files" in one_error(said)
     done = bench.check(output, words[0])
@@ -248,10 +249,10 @@ def test_a_step_that_runs_out_of_memory_fails_its_well_alone_in_words(bench, tmp
     assert code in (3, 6), said
     assert "emory" in said, said
     assert "Traceback" not in said, said
-    assert kills.complaints(tmp_path / "OUT", [kills.all_pixels(tmp_path / "WHOLE")]) == []
+    assert outside.complaints(tmp_path / "OUT", [outside.all_pixels(tmp_path / "WHOLE")]) == []
     (tmp_path / "greedy").unlink()
     assert bench.run(words, tmp_path / "OUT")[0] == 0
-    assert kills.tree(tmp_path / "OUT") == kills.tree(tmp_path / "WHOLE")
+    assert outside.tree(tmp_path / "OUT") == outside.tree(tmp_path / "WHOLE")
 
 
 def signalled(bench: Bench, output: Path, words: tuple[str, ...], number: int, delay: float, *, group: bool) -> str:

@@ -20,6 +20,7 @@ import tifffile
 import zarr
 
 import kills
+import outside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,13 +61,13 @@ def said(output: Path) -> str:
 
 def whole(output: Path, like: Path) -> None:
     """Check that nothing tells an output from an undisturbed one, then remove it."""
-    assert kills.complaints(output, [kills.all_pixels(like)]) == []
-    assert kills.left_over(output) == []
-    assert set(kills.records_of(output)) == set(kills.WELLS)
-    assert {well.partition("/")[2] for well in kills.all_pixels(output)} == {
+    assert outside.complaints(output, [outside.all_pixels(like)]) == []
+    assert outside.left_over(output) == []
+    assert set(outside.records_of(output)) == set(kills.WELLS)
+    assert {well.partition("/")[2] for well in outside.all_pixels(output)} == {
         f"{well[0]}/{well[1:]}" for well in kills.WELLS
     }
-    assert kills.tree(output) == kills.tree(like)
+    assert outside.tree(output) == outside.tree(like)
     assert set(kills.status_of(output, output.parent).values()) == {"done"}
     shutil.rmtree(output)
 
@@ -88,7 +89,7 @@ def refused(folder: Path, name: str, wait: float | None) -> str:
     output = folder / name
     first = start((*RUN, "2"), output, folder)
     if wait is None:
-        while first.poll() is None and not kills.entries(output / ".openhcs" / "holders"):
+        while first.poll() is None and not outside.entries(output / ".openhcs" / "holders"):
             time.sleep(0.005)
     else:
         time.sleep(wait)
@@ -123,7 +124,7 @@ def killed_while_others_write(folder: Path, words: tuple[str, ...], name: str, c
                 hits += 1
                 os.kill(chance.choice(workers) if workers else run.pid, signal.SIGKILL)
     assert set(ended(runs)) <= {0, 3, -signal.SIGKILL}, said(output)
-    assert kills.complaints(output, [kills.all_pixels(undisturbed(folder, words))]) == []
+    assert outside.complaints(output, [outside.all_pixels(undisturbed(folder, words))]) == []
     assert ended([start(words, output, folder)]) == [0], said(output)
     assert "Traceback" not in said(output)
     whole(output, undisturbed(folder, words))
