@@ -21,7 +21,6 @@ import zarr
 
 from openhcs import FileManager, FunctionStep, GlobalPipelineConfig, ZarrCompressor, ZarrConfig
 from openhcs.core.wells import select_wells
-from openhcs.errors import OpenHCSError
 from openhcs.io.fsops import FileOps
 from openhcs.plan.compile import compile_plan
 from openhcs.run.execute import execute
@@ -111,7 +110,7 @@ def _explore(work: Work, base: Path, limit: int, seed: int) -> Outcome:
         lay_down(state.tree, cut)
         try:
             found = work.look(cut, state) + work.go_on(cut)
-        except OpenHCSError as error:
+        except Exception as error:  # whatever a reader that is not ours stumbles over
             found = [f"{type(error).__name__}: {error}"]
         outcome.bad += [f"{work.name}, cut before operation {state.at} ({state.told}): {one}" for one in found]
         shutil.rmtree(cut)

@@ -195,10 +195,13 @@ def from_oserror(error: OSError, *, doing: str, path: object = None, backend: st
 
 
 _FULL = (StorageFull, ". Free some space and run the same command again.")
+_FILES = (StorageError, ". Raise the limit of open files (ulimit -n 1024) or use fewer workers (--workers 1).")
 _DENIED = (AccessDenied, ". Check the permissions of that folder.")
 _KINDS: dict[int, tuple[type[OpenHCSError], str]] = {
     _errno.ENOSPC: _FULL,
     _errno.EDQUOT: _FULL,
+    _errno.EMFILE: _FILES,
+    _errno.ENFILE: _FILES,
     _errno.EACCES: _DENIED,
     _errno.EPERM: _DENIED,
     _errno.EROFS: _DENIED,

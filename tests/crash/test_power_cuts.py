@@ -61,17 +61,23 @@ def test_no_power_cut_of_many_loses_anything(name):
 
 
 class Careless(powercuts.Convert):
-    """As a conversion, but syncing is forgotten."""
+    """As a conversion, but one sync is forgotten."""
 
-    name = "careless"
+    def __init__(self, sync):
+        super().__init__()
+        self._sync = sync
 
     def act(self, top, ops):
-        ops.durable = False
+        setattr(ops, self._sync, lambda path: None)
         super().act(top, ops)
 
 
-def test_without_syncs_power_cuts_are_seen_to_lose_wells():
-    work = Careless()
-    outcome = powercuts.explore(work, 400)
+@pytest.mark.parametrize(
+    ("sync", "loss"),
+    [("sync_tree", "has pixels that nobody wrote"), ("sync_file", "is damaged"), ("sync_dir", "B02 is committed, but")],
+)
+def test_any_sync_that_is_forgotten_is_seen_to_lose_something(sync, loss):
+    work = Careless(sync)
+    outcome = powercuts.explore(work, 2000)
     work.close()
-    assert any("committed" in one for one in outcome.bad)
+    assert any(loss in one for one in outcome.bad), outcome.bad

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -62,6 +63,21 @@ def spoil(monkeypatch, ending):
         return write(self, path, handle, view)
 
     monkeypatch.setattr(fsops.FileOps, "write_some", lying)
+
+
+def test_a_store_or_a_well_that_was_removed_by_hand_is_made_again(plate, tmp_path):
+    store = tmp_path / "o.zarr"
+    first = convert(plate, store)
+    shutil.rmtree(store / "A/01")
+    assert status(store).wells["A01"] == "waiting"
+    others = ",".join(well for well in first.done if well != "A01")
+    assert convert(plate, store, wells=others).skipped == tuple(others.split(","))
+    assert "A/01" not in listed(store)
+    assert convert(plate, store).done == ("A01",)
+    assert listed(store)[0] == "A/01"
+    shutil.rmtree(store)
+    assert convert(plate, store).done == first.done
+    assert zarr.open_array(store / "A/01/0/0")[...].any()
 
 
 @pytest.mark.parametrize("backend", list(MaterializationBackend))
@@ -251,3 +267,13 @@ def test_a_step_that_changes_the_size_of_planes_is_warned_about(plate, tmp_path)
     run = PipelineOrchestrator(plate, output=tmp_path / "o", global_config=SERIAL).initialize()
     run.compile_pipelines([FunctionStep(lambda stack: stack[:, ::2, 0], "half")])
     assert "step 1 (half) makes planes of (2, 32) (y, x) out of (64, 48)" in run.plan.warnings[0]
+
+
+def test_too_few_open_files_are_noticed_before_anything_starts(plate, tmp_path):
+    words = [sys.executable, "-m", "openhcs", "convert", str(plate), str(tmp_path / "o.zarr"), "--workers", "2"]
+    limited = ["bash", "-c", 'ulimit -n 28; exec "$@"', "-", *words]
+    ended = subprocess.run(limited, capture_output=True, text=True, check=False, timeout=120)
+    assert "28 files may be open" in ended.stderr
+    assert "ulimit -n 1024" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert subprocess.run(words, check=False, timeout=120, capture_output=True).returncode == 0

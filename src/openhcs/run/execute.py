@@ -21,7 +21,7 @@ from openhcs.run.close import close, derive
 from openhcs.run.derive import output_facts
 from openhcs.run.events import Event, ignore
 from openhcs.run.ledger import Ledger
-from openhcs.run.pool import Processes, Serial, Threads
+from openhcs.run.pool import Processes, Serial, Threads, check_open_files
 from openhcs.run.result import Failure, RunResult
 from openhcs.run.task import Broken, Job, fatal, inputs_digest
 from openhcs.run.vendor import keep_documents
@@ -152,6 +152,7 @@ class _Run:
 
     def _work(self, todo: list[Task]) -> None:
         executor = choose(self.plan, len(todo))
+        check_open_files(min(self.plan.workers, len(todo)))
         for outcome in executor.run(self.job, todo, self.stop, self._begun):
             self._ended(outcome)
             if self.done and time.perf_counter() - self.derived_at > DERIVE_EVERY_S:

@@ -153,9 +153,13 @@ class Ledger:
         return self.notes.plan_json()
 
     def records(self) -> dict[str, Record]:
-        """Return the newest commit record of each committed task."""
+        """Return the newest commit record of each committed task whose results are still in place."""
         newest = {entry.task: entry for entry in self.places.entries("json")}
-        return {task: read_entry(self.places, entry) for task, entry in newest.items()}
+        read = {task: read_entry(self.places, entry) for task, entry in newest.items()}
+        return {task: record for task, record in read.items() if self._in_place(record)}
+
+    def _in_place(self, record: Record) -> bool:
+        return all(os.path.lexists(self.output / unit) for unit in record["units"])
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:

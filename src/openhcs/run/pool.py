@@ -7,6 +7,7 @@ task as it ends. When ``stop`` is set no further task starts; those that run are
 from __future__ import annotations
 
 import contextlib
+import errno
 import multiprocessing
 from collections import deque
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, Protocol
 
-from openhcs.errors import PlanError, WorkerLost
+from openhcs.errors import PlanError, WorkerLost, from_oserror
 from openhcs.run import worker
 from openhcs.run.sending import sendable
 from openhcs.run.task import Broken, attempt, configure
@@ -36,6 +37,9 @@ Begun = Callable[["Task"], None]
 KILLS_ALLOWED = 1
 """A task whose worker died is tried once more; after a second death it is set aside."""
 POLL_S = 0.2
+FILES_AT_LEAST = 24
+FILES_PER_WORKER = 4
+"""Files that are open at once: of the interpreter and its libraries, and of each worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,28 @@ class Processes:
             crew.dismiss()
 
 
+def check_open_files(workers: int) -> None:
+    """Refuse to start where so few files may be open that the run would end in the middle.
+
+    Raises
+    ------
+    StorageError
+        the system's limit is lower than ``workers`` need.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = FILES_AT_LEAST + FILES_PER_WORKER * workers
+    if allowed != resource.RLIM_INFINITY and allowed < needed:
+        raise from_oserror(
+            OSError(errno.EMFILE, f"{allowed} files may be open, {needed} may be needed"),
+            doing=f"start {workers} worker{'s' if workers > 1 else ''}",
+            path="open files",
+        )
+
+
 def _lost(task: Task) -> WorkerLost:
     return WorkerLost(
         f"well {task.well}: its worker process was killed twice, likely out of memory: planned "
@@ -173,9 +199,12 @@ class _Crew:
         return any(hand.task is not None for hand in self._hands)
 
     def hire(self) -> None:
-        ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=worker.main, args=(theirs, self._job, self._threads), daemon=True)
-        process.start()
+        try:
+            ours, theirs = self._context.Pipe()
+            process = self._context.Process(target=worker.main, args=(theirs, self._job, self._threads), daemon=True)
+            process.start()
+        except OSError as error:
+            raise from_oserror(error, doing="start a worker process") from error
         theirs.close()
         self._hands.append(_Hand(process, ours))
 

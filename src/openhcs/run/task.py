@@ -5,6 +5,7 @@ Nothing is published unless the whole well is there. A task can be run again at 
 
 from __future__ import annotations
 
+import errno
 import time
 import traceback
 from dataclasses import dataclass, replace
@@ -101,8 +102,8 @@ def passing(error: OpenHCSError) -> bool:
 
 
 def fatal(error: OpenHCSError) -> bool:
-    """Return whether an error will meet every other well too: no space, no right to write."""
-    return isinstance(error, (StorageFull, AccessDenied))
+    """Return whether an error will meet every other well too: no space, no right to write, no files left to open."""
+    return isinstance(error, (StorageFull, AccessDenied)) or error.errno in (errno.EMFILE, errno.ENFILE)
 
 
 def _attempt(job: Job, task: Task) -> Report | Broken:
