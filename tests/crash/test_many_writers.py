@@ -68,7 +68,7 @@ def whole(output: Path, like: Path) -> None:
         f"{well[0]}/{well[1:]}" for well in kills.WELLS
     }
     assert outside.tree(output) == outside.tree(like)
-    assert set(kills.status_of(output, output.parent).values()) == {"done"}
+    assert set(kills.status_of(output).values()) == {"done"}
     shutil.rmtree(output)
 
 
