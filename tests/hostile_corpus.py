@@ -176,6 +176,13 @@ def ome(path: str, change: Callable[[dict[str, Any]], object]) -> Build:
     return changed("ome0.5/images.zarr", path, told(lambda document: change(document["attributes"]["ome"])))
 
 
+def foreign(image: Path) -> None:
+    """Take our own key from an image, and let its array have 10**9 z planes."""
+    told(lambda one: one["attributes"].pop("openhcs", None))(image / "zarr.json")
+    told(lambda one: one["attributes"]["ome"].pop("openhcs", None))(image / "zarr.json")
+    told(lambda one: one.update(shape=[one["shape"][0], 10**9, *one["shape"][2:]]))(image / "0" / "zarr.json")
+
+
 def linked(target: str | Path) -> Callable[[Path], object]:
     """Put a link where a file or folder was."""
 
@@ -316,7 +323,7 @@ MAY_BE_READ = {
     "of which other directories go round", "that names the outside as its pixels", "with entities in its text", "with more strips than sizes",
     "of ImageJ with a thousand million images", "said to be of another shape", "of a negative shape", "with a chain of 100,000 pages",
     "that is said to have a thousand million planes", "of which the pages go round", "whose next page lies past the end", "with tiles of 4 GB",
-    "with rows of no height", "whose text is past the end", "of 65535 samples", "whose strip is longer than the file", "whose LZW strip is noise",
+    "with rows of no height", "whose text is past the end", "of 65535 samples", "whose strip is longer than the file", "whose strip is empty", "whose LZW strip is noise",
 }  # fmt: skip
 """TIFFs whose first page is whole, or of which some question may lawfully be answered."""
 FORMS = ("as a value", "opened", "in a plate")
@@ -393,7 +400,7 @@ ARRAYS = {
     "a shard whose index is compressed": Case(v3(lambda: b"abc", codecs=[p.sharding(index=[p.BYTES, {"name": "gzip", "configuration": {"level": 1}}])]), "victim.zarr/a"),
     "a shard of 2**40 chunks": Case(v3(lambda: b"abc", shape=[2**20, 2**20], chunk_grid={"name": "regular", "configuration": {"chunk_shape": [2**20, 2**20]}}, codecs=[p.sharding((1, 1))]), "zarr.json"),
     "shards in shards, 50 deep": Case(v3(lambda: b"abc", codecs=[p.nested(50)]), "victim.zarr/a"),
-    "shards in shards, 300 deep": Case(v3(lambda: b"abc", codecs=[p.nested(300)]), "zarr.json"),
+    "shards in shards, 300 deep": Case(v3(lambda: b"abc", codecs=[p.nested(300)]), "victim.zarr/a"),
     "a v3 array of 10**12 by 10**12": Case(v3(shape=[10**12, 10**12]), "zarr.json"),
     "a v3 array of 10**12 pixels in chunks of 2 MB": Case(v3(shape=[10**6, 10**6], chunk_grid={"name": "regular", "configuration": {"chunk_shape": [1000, 1000]}}), "victim.zarr/a"),
     **{f"v3 chunks of {side!r}": Case(v3(chunk_grid={"name": "regular", "configuration": {"chunk_shape": [side, 16]}}), "zarr.json") for side in (0, -1, 1.5, True, 2**63, 10**400, None, "16")},
@@ -410,14 +417,15 @@ ARRAYS = {
     "a v3 type with a thousand million bits": Case(v3(data_type="r1000000000"), "zarr.json"),
     "a v3 chunk that is cut off": Case(v3(lambda: b"abc"), "victim.zarr/a"),
     "a v3 document 100,000 deep": Case(array(lambda at: p.written(p.v3(at), "zarr.json", b"[" * DEEP)), "zarr.json"),
+    "a v3 document of a million empty lists": Case(array(lambda at: p.written(p.v3(at), "zarr.json", b'{"a": [' + b"[]," * (5 * p.MB) + b"[]]}")), "zarr.json"),
     "a v3 document of 300 MB": Case(array(lambda at: p.changed(p.v3(at), "zarr.json", lambda one: p.sparse(one, 300 * p.MB, b"{"))), "zarr.json"),
     "a v3 document that is a pipe": Case(array(lambda at: p.changed(p.v3(at), "zarr.json", fifo)), "victim.zarr/a"),
     "a v3 document that is a folder": Case(array(lambda at: p.changed(p.v3(at), "zarr.json", folder_instead)), "victim.zarr/a"),
     "a v3 document outside": Case(array(lambda at: p.changed(p.v3(at), "zarr.json", linked("../../../outside/array/zarr.json"))), "victim.zarr/a"),
     "a v3 chunk that is a pipe": Case(array(lambda at: p.changed(p.v3(at, b""), "c/0/0", fifo)), "victim.zarr/a"),
     "a v3 chunk that is a folder": Case(array(lambda at: p.changed(p.v3(at, b""), "c/0/0", folder_instead)), "victim.zarr/a"),
-    "a v3 chunk outside": Case(array(lambda at: p.changed(p.v3(at, b""), "c/0/0", linked("../../../../../outside/array/c/0/0"))), "victim.zarr/a"),
-    "v3 chunks in a folder outside": Case(array(lambda at: p.changed(p.v3(at, b""), "c", linked("../../../outside/array/c"))), "victim.zarr/a"),
+    "a v3 chunk outside": Case(array(lambda at: p.changed(p.v3(at, b"", codecs=[p.BYTES, p.CRC]), "c/0/0", linked("../../../../../outside/array/c/0/0"))), "victim.zarr/a"),
+    "v3 chunks in a folder outside": Case(array(lambda at: p.changed(p.v3(at, b"", codecs=[p.BYTES, p.CRC]), "c", linked("../../../outside/array/c"))), "victim.zarr/a"),
     "a v3 array outside": Case(array(lambda at: p.changed(p.v3(at, b""), "", linked("../../outside/array"))), "victim.zarr/a"),
     "a v2 chunk that is a zlib bomb": Case(v2(lambda: p.deflate_bomb(15), compressor={"id": "zlib", "level": 1}), "0.0"),
     "a v2 chunk that is a gzip bomb": Case(v2(lambda: p.deflate_bomb(31), compressor={"id": "gzip", "level": 1}), "0.0"),
@@ -433,7 +441,7 @@ ARRAYS = {
     "a v2 chunk that claims less than nothing of lz4": Case(v2(lambda: struct.pack("<i", -1) + bytes(99), compressor={"id": "lz4"}), "0.0"),
     "a v2 chunk of 4 GB": Case(array(lambda at: p.changed(p.v2(at), "0.0", lambda one: p.sparse(one, 2**32))), "0.0"),
     "a v2 filter of pickles": Case(v2(lambda: b"cos\nsystem\n(S'touch ran'\ntR.", filters=[{"id": "pickle"}]), "victim.zarr/a"),
-    "a v2 filter to objects": Case(v2(lambda: bytes(512), filters=[{"id": "astype", "encode_dtype": "|O", "decode_dtype": "|O"}]), "0.0"),
+    "a v2 filter to objects": Case(v2(lambda: bytes(512), filters=[{"id": "astype", "encode_dtype": "|O", "decode_dtype": "|O"}]), "victim.zarr/a"),
     "a v2 filter to records of 1 GB": Case(v2(lambda: bytes(512), filters=[{"id": "astype", "encode_dtype": "|u1", "decode_dtype": "|S1000000"}]), "victim.zarr/a"),
     "v2 filters by the thousand": Case(v2(lambda: p.deflate_bomb(15)[:100], filters=[{"id": "zlib", "level": 1}] * 5000), "victim.zarr/a"),
     "a v2 filter that is a number": Case(v2(lambda: bytes(512), filters=[5]), "victim.zarr/a"),
@@ -460,7 +468,7 @@ PLATES = {
     "an index of images of 10**6 by 10**6": Case(changed("phenix", INDEX, replaced(b"<ImageSizeX>20<", b"<ImageSizeX>1000000<")), "", lawful=True),
     "an index that is outside": Case(changed("phenix", INDEX, linked("../../../outside/secret.xml")), "Index.idx.xml"),
     "an index that is a pipe": Case(changed("phenix", INDEX, fifo), lawful=True),
-    "an HTD of 10**10 sites": Case(changed("imagexpress", "imagexpress.HTD", lambda path: path.write_bytes(path.read_bytes().replace(b'"XSites", 1', b'"XSites", 100000').replace(b'"YSites", 1', b'"YSites", 100000').replace(b'"Sites", FALSE', b'"Sites", TRUE'))), ".HTD"),
+    "an HTD of 10**10 sites": Case(changed("imagexpress", "imagexpress.HTD", lambda path: path.write_bytes(path.read_bytes().replace(b'"XSites", 1', b'"XSites", 100000').replace(b'"YSites", 1', b'"YSites", 100000').replace(b'"SiteSelection1", TRUE', b'"Nothing", 1'))), ".HTD"),
     "an HTD of 10**10 planes": Case(changed("imagexpress", "imagexpress.HTD", lambda path: path.write_bytes(path.read_bytes().replace(b'"TimePoints", 1', b'"TimePoints", 100000').replace(b'"ZSeries", FALSE', b'"ZSeries", TRUE\r\n"ZSteps", 100000'))), ".HTD"),
     "an HTD of a plate of 64 by 64": Case(changed("imagexpress", "imagexpress.HTD", lambda path: path.write_bytes(path.read_bytes().replace(b'"XWells", ', b'"XWells", 64\r\n"X", ').replace(b'"YWells", ', b'"YWells", 64\r\n"Y", '))), lawful=True),
     "an HTD of a number of a million digits": Case(changed("imagexpress", "imagexpress.HTD", replaced(b'"TimePoints", 1', b'"TimePoints", ' + b"9" * 10**6)), ".HTD"),
@@ -482,11 +490,14 @@ PLATES = {
     "an OME-Zarr plate of 10**6 wells": Case(ome(ROOT, lambda one: one["plate"].update(wells=[{"path": f"A/{n}", "rowIndex": 0, "columnIndex": 0} for n in range(10**5)])), lawful=False),
     "an OME-Zarr plate of 10**5 columns": Case(ome(ROOT, lambda one: one["plate"].update(columns=[{"name": f"{n:06d}"} for n in range(10**5)])), lawful=False),
     "an OME-Zarr well outside": Case(ome(ROOT, lambda one: one["plate"]["wells"][0].update(path="../../outside")), "../../outside"),
-    "an OME-Zarr well at an absolute path": Case(ome(ROOT, lambda one: one["plate"]["wells"][0].update(path="/etc")), "/etc"),
+    "an OME-Zarr well at an absolute path": Case(ome(ROOT, lambda one: one["plate"]["wells"][0].update(path="/etc")), lawful=True),
     "an OME-Zarr site outside": Case(ome(WELL, lambda one: one["well"]["images"][0].update(path="../../../../outside")), "A/01"),
     "an OME-Zarr well of 10**5 sites": Case(ome(WELL, lambda one: one["well"].update(images=[{"path": str(n)} for n in range(10**5)])), "A/01"),
     "an OME-Zarr level outside": Case(ome(SITE, lambda one: one["multiscales"][0]["datasets"][0].update(path="../../../../../outside/array")), "A/01/0"),
     "an OME-Zarr image of 10**9 z planes": Case(changed("ome0.5/images.zarr", LEVEL, told(lambda one: one.update(shape=[10**9, *one["shape"][1:]]))), "A/01/0"),
+    "a foreign OME-Zarr image of 10**9 z planes": Case(changed("ome0.5/images.zarr", "A/01/0", foreign), "A/01/0"),
+    "an OME-Zarr image of planes of 2 TB": Case(changed("ome0.5/images.zarr", LEVEL, told(lambda one: one.update(shape=[*one["shape"][:2], 10**6, 10**6]))), lawful=True),
+    "an OME-Zarr root of a million empty lists": Case(changed("ome0.5/images.zarr", ROOT, lambda path: path.write_bytes(b'{"a": [' + b"[]," * (20 * p.MB) + b"[]]}")), "zarr.json"),
     "an OME-Zarr image of 10**5 channels": Case(ome(SITE, lambda one: one["omero"].update(channels=[{"label": str(n)} for n in range(10**5)])), lawful=True),
     "an OME-Zarr image whose axes are letters by the thousand": Case(ome(SITE, lambda one: one["multiscales"][0].update(axes=["z"] * 5000)), "A/01/0"),
     "an OME-Zarr plate 100,000 deep": Case(changed("ome0.5/images.zarr", ROOT, lambda path: path.write_bytes(b'{"a":' * DEEP)), "zarr.json"),

@@ -73,13 +73,19 @@ def leaks(value: Any) -> bool:
     """Return whether a result holds what lies outside."""
     import numpy as np
 
-    if isinstance(value, np.ndarray):
-        return value.dtype.kind in "iuf" and bool((value == SECRET_PIXEL).any())
-    if isinstance(value, dict):
-        return any(leaks(one) for pair in value.items() for one in pair)
-    if isinstance(value, (list, tuple)):
-        return any(leaks(one) for one in value)
-    return SECRET.decode() in value if isinstance(value, str) else isinstance(value, bytes) and SECRET in value
+    rest = [value]
+    while rest:
+        one = rest.pop()
+        if isinstance(one, dict):
+            rest += [*one.keys(), *one.values()]
+        elif isinstance(one, (list, tuple)):
+            rest += one
+        elif isinstance(one, np.ndarray):
+            if one.dtype.kind in "iuf" and bool((one == SECRET_PIXEL).any()):
+                return True
+        elif SECRET.decode() in one if isinstance(one, str) else isinstance(one, bytes) and SECRET in one:
+            return True
+    return False
 
 
 class Board:
@@ -207,6 +213,7 @@ def serve() -> None:
     import tensorstore  # noqa: F401
 
     import hostile_corpus
+    import hostile_faults
     import hostile_targets
 
     home = Path(tempfile.mkdtemp(prefix="openhcs-hostile-"))
@@ -216,7 +223,8 @@ def serve() -> None:
     os.dup2(2, 1)
     for line in sys.stdin:
         asked = json.loads(line)
-        make = getattr({"fuzz": hostile_targets, "corpus": hostile_corpus}[asked["kind"]], "prepare")
+        kinds = {"fuzz": hostile_targets, "corpus": hostile_corpus, "fault": hostile_faults}
+        make = kinds[asked["kind"]].prepare
         folder = asked["folder"]
         shutil.copytree(home / "outside", Path(folder) / "outside")
         (Path(folder) / "in").mkdir()

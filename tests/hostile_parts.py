@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+import warnings
 import zipfile
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -141,7 +142,7 @@ def good_npy() -> bytes:
 
 def npz(members: Sequence[tuple[str, bytes]], method: int = zipfile.ZIP_DEFLATED) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", method) as archive:
+    with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(buffer, "w", method) as archive:
         for name, data in members:
             archive.writestr(zipfile.ZipInfo(name), data, method)
     return buffer.getvalue()

@@ -48,12 +48,12 @@ DTYPES = ("uint16", "uint8", "float32", "bool")
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """``samples`` are made from the folder of seeds; ``call`` from a fresh folder; ``share`` weighs the counts."""
+    """``samples`` are made from the folder of seeds; ``call`` from a fresh folder; ``cases`` are tried at once."""
 
     kind: str
     samples: Callable[[Path], list[bytes]]
     call: Callable[[Path], Call]
-    share: int = 1
+    cases: int = 140
 
 
 def seeds() -> Path:
@@ -202,7 +202,7 @@ def on_disk(suffix: str, value: Any) -> Target:
                 return files.load(f"case{suffix}", "disk")
             finally:
                 if suffix in (".npy", ".tif"):
-                    files.open_array(f"case{suffix}", "disk").read((0,))
+                    files.open_array(f"case{suffix}", "disk").read()
 
         return load
 
@@ -260,7 +260,7 @@ def tiff_value(folder: Path) -> Call:
     def call(data: bytes) -> Any:
         (folder / "case.tif").write_bytes(data)
         try:
-            files.open_array("case.tif", "disk").read((0,))
+            files.open_array("case.tif", "disk").read()
         except OpenHCSError as error:
             assert "case.tif" in str(error), f"the file is not named: {error}"
         return files.load("case.tif", "disk")
@@ -304,7 +304,7 @@ class Folder:
         self._files = [(path, path.read_bytes(), _kind(path)) for path in found]
 
     def damaged(self, number: int) -> Iterator[Path]:
-        rng = random.Random(number)  # noqa: S311 - chance, not secrets
+        rng = random.Random(number)
         path, data, kind = rng.choice(self._files)
         alike = [one for _, one, other in self._files if other == kind]
         path.write_bytes(mutate(number, [data, data, data, rng.choice(alike)], kind))
@@ -331,7 +331,7 @@ def look(plate: Path) -> None:
             assert str(error), "an error without words"
 
 
-def plate(source: str, *globs: str, share: int = 1, then: Callable[[Path], None] = look) -> Target:
+def plate(source: str, *globs: str, cases: int = 30, then: Callable[[Path], None] = look) -> Target:
     def call(folder: Path) -> Call:
         copy = Folder(seeds() / source, folder / "plate", globs)
 
@@ -341,7 +341,7 @@ def plate(source: str, *globs: str, share: int = 1, then: Callable[[Path], None]
 
         return one
 
-    return Target(kind="number", samples=lambda _: [], call=call, share=share)
+    return Target(kind="number", samples=lambda _: [], call=call, cases=cases)
 
 
 def managed(root: Path) -> None:
@@ -387,29 +387,29 @@ def _store(folder: Path) -> Path:
 
 TARGETS: dict[str, Target] = {
     "Harmony index": Target(
-        kind="xml", samples=lambda at: below(at / "phenix", "**/*.xml") + real("opera*/**/*.xml"), call=lambda _: lambda data: parse_harmony(data, "Index.idx.xml"), share=3
+        kind="xml", samples=lambda at: below(at / "phenix", "**/*.xml") + real("opera*/**/*.xml"), call=lambda _: lambda data: parse_harmony(data, "Index.idx.xml"), cases=400
     ),
-    "HTD": Target(kind="text", samples=lambda at: below(at / "imagexpress", "**/*.HTD") + real("imagexpress*/**/*.HTD"), call=lambda _: lambda data: parse_htd(data, "P1.HTD"), share=3),
+    "HTD": Target(kind="text", samples=lambda at: below(at / "imagexpress", "**/*.HTD") + real("imagexpress*/**/*.HTD"), call=lambda _: lambda data: parse_htd(data, "P1.HTD"), cases=400),
     "MetaSeries": Target(
         kind="xml",
         samples=lambda _: [b'<MetaData><prop id="Description" type="string" value="Exposure: 100 ms"/><PlaneInfo><prop id="spatial-calibration-x" type="float" value="0.65"/><prop id="stage-position-x" type="float" value="1e3"/></PlaneInfo></MetaData>'],
         call=lambda _: lambda data: parse_metaseries(data.decode("utf-8", "replace")),
-        share=2,
+        cases=340,
     ),
-    "array documents": Target(kind="json", samples=lambda at: below(_store(at), "*/zarr.json", "*/.zarray"), call=lambda _: array_document, share=4),
+    "array documents": Target(kind="json", samples=lambda at: below(_store(at), "*/zarr.json", "*/.zarray"), call=lambda _: array_document, cases=500),
     "OME-Zarr documents": Target(
         kind="json",
         samples=lambda at: below(at / "ome0.5", "*.zarr/zarr.json", "*.zarr/A/01/zarr.json", "*.zarr/A/01/0/zarr.json") + below(at / "ome0.4", "*.zarr/.zattrs", "*.zarr/A/01/.zattrs", "*.zarr/A/01/0/.zattrs") + real("ome-zarr*/**/.zattrs", "ome-zarr*/**/zarr.json"),
         call=lambda _: ngff,
-        share=4,
+        cases=500,
     ),
-    "file names": Target(kind="name", samples=lambda _: [one.encode() for one in NAMES], call=lambda _: names, share=2),
-    "patterns": Target(kind="name", samples=lambda _: list(PATTERNS), call=lambda _: patterns, share=2),
-    "well names": Target(kind="name", samples=lambda _: [b"A01", b"c - 5", b"A01:B06,row:A-C", b"col:01-06,12"], call=lambda _: wells, share=2),
-    "configuration": Target(kind="text", samples=lambda _: [GlobalPipelineConfig().to_toml().encode(), b'[zarr]\nchunk_strategy = "custom"\nchunk_shape = [1, 540, 540]\n'], call=lambda _: toml, share=2),
+    "file names": Target(kind="name", samples=lambda _: [one.encode() for one in NAMES], call=lambda _: names, cases=80),
+    "patterns": Target(kind="name", samples=lambda _: list(PATTERNS), call=lambda _: patterns, cases=340),
+    "well names": Target(kind="name", samples=lambda _: [b"A01", b"c - 5", b"A01:B06,row:A-C", b"col:01-06,12"], call=lambda _: wells, cases=340),
+    "configuration": Target(kind="text", samples=lambda _: [GlobalPipelineConfig().to_toml().encode(), b'[zarr]\nchunk_strategy = "custom"\nchunk_shape = [1, 540, 540]\n'], call=lambda _: toml, cases=340),
     "paths": Target(kind="name", samples=lambda _: PATHS, call=paths),
-    "TIFF planes": Target(kind="bytes", samples=tiffs, call=tiff_plane, share=3),
-    "TIFF values": Target(kind="bytes", samples=tiffs, call=tiff_value, share=2),
+    "TIFF planes": Target(kind="bytes", samples=tiffs, call=tiff_plane, cases=400),
+    "TIFF values": Target(kind="bytes", samples=tiffs, call=tiff_value, cases=340),
     "NPY": on_disk(".npy", ARRAYS),
     "NPZ": on_disk(".npz", ({"a": PLANE, "b": np.zeros(3)},)),
     "PNG": on_disk(".png", (PLANE, PLANE.astype(np.uint8))),

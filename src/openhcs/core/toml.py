@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 from openhcs.errors import InvalidType, InvalidValue, UnknownName, suggest
 
 T = TypeVar("T")
+LONGEST = 2**16
+"""Letters of the longest configuration that is read."""
 
 
 def dumps(config: Any) -> str:
@@ -67,9 +69,11 @@ def loads(cls: type[T], text: str) -> T:
     """
     if not isinstance(text, str):
         raise InvalidType(f"TOML is taken as text, not as {type(text).__name__}; read the file as text first")
+    if len(text) > LONGEST:
+        raise InvalidValue(f"the TOML has {len(text)} letters; a configuration has no more than {LONGEST}")
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidValue(f"this is not TOML: {error}") from None
     return _build(cls, data, prefix="")
 

@@ -54,9 +54,15 @@ def parse_well(name: str) -> tuple[int, int]:
 
 
 def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
-    """Return a sort key in which ``s2`` comes before ``s10``."""
-    parts = re.findall(r"[0-9]+|[^0-9]+", text)
-    return tuple((0, int(part), part) if part.isdigit() and part.isascii() else (1, 0, part) for part in parts)
+    """Return a sort key in which ``s2`` comes before ``s10``, however many digits there are."""
+    return tuple(_part_key(part) for part in re.findall(r"[0-9]+|[^0-9]+", text))
+
+
+def _part_key(part: str) -> tuple[int, int, str]:
+    if not "0" <= part[0] <= "9":
+        return (1, 0, part)
+    digits = part.lstrip("0")
+    return (0, len(digits), f"{digits} {part}")
 
 
 def well_key(name: str) -> tuple[int, int]:

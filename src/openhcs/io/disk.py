@@ -31,7 +31,7 @@ from openhcs.io.formats import (
     types_files,
 )
 from openhcs.io.fsops import FileOps, is_temporary
-from openhcs.io.paths import Root, join, name_of, normal, parent_of
+from openhcs.io.paths import Root, Twins, join, name_of, normal, parent_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,6 +60,7 @@ class DiskBackend:
         self._root = Root(root)
         self._ops = ops or FileOps()
         self._saved: set[Path] = set()
+        self._twins = Twins()
 
     def load(self, path: str) -> Any:
         """Return the whole value; an array is the caller's own.
@@ -108,6 +109,7 @@ class DiskBackend:
             assert isinstance(data, bytes)
             self._put_table(target, data, found.beside(value), put)
         self._saved.add(target)
+        self._twins.note(target)
 
     def transfer(self, src: str, dst: str, *, overwrite: bool = False, move: bool = False) -> bool:
         """Copy or move a file byte for byte where both names mean one format; else do nothing and return False.
@@ -127,6 +129,7 @@ class DiskBackend:
             if move:
                 self.delete(src)
         self._saved.add(target)
+        self._twins.note(target)
         return True
 
     def _renamed(self, source: Path, target: Path, *, overwrite: bool) -> bool:
@@ -160,6 +163,7 @@ class DiskBackend:
             raise AlreadyExists(f"{path} is a folder", path=path, backend=NAME)
         if not overwrite and os.path.lexists(target):
             raise AlreadyExists(f"{path} exists; pass overwrite=True to replace it", path=path, backend=NAME)
+        self._twins.refuse(target, path)
         return target
 
     def _put_table(self, target: Path, data: bytes, types: bytes | None, put: Callable[[Path, bytes], object]) -> None:

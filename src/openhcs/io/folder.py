@@ -1,7 +1,7 @@
 """A folder as a microscope sees it: one directory pass, headers and small files on request.
 
-Names are kept byte for byte. Links to folders are not followed, so no loop is walked; hidden files
-and unfinished ones are left out.
+Names are kept byte for byte. Links to folders are not followed, so no loop is walked, and a link that
+leads out of the folder is refused; hidden files and unfinished ones are left out.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from openhcs.core.plate import FileSource
 from openhcs.core.wells import natural_key
-from openhcs.errors import FormatError, NotFound, from_oserror
+from openhcs.errors import NotFound, from_oserror
+from openhcs.io.strangers import Fence, read_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +36,7 @@ class FolderFiles:
         self._root = os.fspath(root)
         if not os.path.isdir(self._root):
             raise NotFound(f"no folder at {self._root}", path=self._root)
+        self._fence = Fence(self._root)
         self._files: tuple[FileSource, ...] | None = None
 
     @property
@@ -43,7 +45,13 @@ class FolderFiles:
         return self._root
 
     def list(self) -> tuple[FileSource, ...]:
-        """Return every file in natural order; the directory is read at the first call only."""
+        """Return every file in natural order; the directory is read at the first call only.
+
+        Raises
+        ------
+        InvalidPath
+            a file is a link that leads out of the folder.
+        """
         if self._files is None:
             found = list(self._walk(self._root, ""))
             self._files = tuple(sorted(found, key=lambda file: natural_key(file.path)))
@@ -59,7 +67,9 @@ class FolderFiles:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 yield from self._walk(entry.path, f"{prefix}{entry.name}/")
-            elif entry.is_file():
+            elif _is_file(entry):
+                if entry.is_symlink():
+                    self._fence.check(entry.path)
                 told = entry.stat()
                 yield FileSource(f"{prefix}{entry.name}", size=told.st_size, mtime_ns=told.st_mtime_ns)
 
@@ -69,22 +79,26 @@ class FolderFiles:
         Raises
         ------
         FormatError
-            it is larger than ``limit`` bytes.
+            it is larger than ``limit`` bytes, or no plain file.
+        InvalidPath
+            links lead out of the folder.
         NotFound, StorageError
             it is not there, or cannot be read.
         """
         full = os.path.join(self._root, path)
-        try:
-            with open(full, "rb") as file:
-                data = file.read(limit + 1)
-        except OSError as error:
-            raise from_oserror(error, doing="read the file", path=full) from error
-        if len(data) > limit:
-            raise FormatError(f"{full} is larger than the {limit} bytes allowed for such a file", path=full)
-        return data
+        self._fence.check(full)
+        return read_plain(full, limit=limit)
 
     def tiff_header(self, path: str) -> TiffHeader:
         """Return what the first page says, without reading pixels."""
         from openhcs.io.tiff import read_header
 
         return read_header(os.path.join(self._root, path))
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        # A link that leads to itself is no file.
+        return False

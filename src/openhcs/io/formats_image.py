@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -36,9 +37,8 @@ TIFF_DTYPES = frozenset(
         "complex128",
     }
 )
-RATIOS = {1: 1, 8: DEFLATE_RATIO, 32946: DEFLATE_RATIO, 5: 4096, 32773: 64}
-"""Most bytes that one stored byte can become, by TIFF's number of the codec."""
-OTHER_RATIO = 40_000
+SPARSE_PAGES = 10_000
+_SIZES = re.compile(r"\bSize[ZCT]=[\"']([0-9]{1,12})")
 PNG_SAMPLES = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 """Values per pixel after decoding, by colour type; a palette may add a fourth."""
 PNG_HEADER = struct.Struct(">8s4x4sIIBB")
@@ -92,8 +92,23 @@ def open_tiff(path: Path) -> Any:
     return tifffile.TiffFile(path, _multifile=False)
 
 
+def check_told(tif: Any, path: Path) -> None:
+    """Refuse a text that tells of far more planes than the file has pages: each is an entry in memory.
+
+    Raises
+    ------
+    FormatError
+        it does.
+    """
+    for text in (str(tif.pages[0].description), *(str(page.description) for page in tif.pages[1:2])):
+        told = math.prod(min(int(size), 2**31) for size in _SIZES.findall(text)[:300])
+        if told > SPARSE_PAGES * len(tif.pages):
+            raise FormatError(f"{path} tells of {told} planes and has {len(tif.pages)} pages", path=path, backend=NAME)
+
+
 def tiff_series(tif: Any, path: Path) -> Any:
     """Return the one image of an open TIFF after its size was held against the file."""
+    check_told(tif, path)
     if len(tif.series) != 1:
         raise FormatError(
             f"{path} holds {len(tif.series)} images of different shape; load reads one, take tifffile for the others",
@@ -102,13 +117,17 @@ def tiff_series(tif: Any, path: Path) -> Any:
         )
     series = tif.series[0]
     size = tif.filehandle.size
+    if not math.prod(series.shape):
+        raise FormatError(f"{path} has no pixels: {series.shape}", path=path, backend=NAME)
     check_room(math.prod(series.shape) * series.dtype.itemsize, path)
     pages = list(series.pages)
     if any(page is None for page in pages):
         raise FormatError(f"{path} is a part of an image whose other files are not read", path=path, backend=NAME)
+    from openhcs.io.tiff import ratio_of
+
     first = tif.pages[0]
     decoded = math.prod(series.shape) * (series.dtype.itemsize if series.dtype.kind != "b" else 1 / 8)
-    check_expansion(int(decoded), size, RATIOS.get(int(first.compression), OTHER_RATIO), path)
+    check_expansion(int(decoded), size, ratio_of(first), path)
     for page in pages:
         ends = [start + count for start, count in zip(page.dataoffsets, page.databytecounts, strict=True)]
         if max(ends, default=0) > size:

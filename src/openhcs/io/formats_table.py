@@ -34,6 +34,8 @@ DTYPES = frozenset(
 )
 SCALARS = (bool, int, float, str, type(None))
 LONGEST_TEXT = 2**16
+LARGEST_TEXTS = 2**27
+"""Bytes of the largest column of texts, which take as much room as the longest of them."""
 _CELL = re.compile(r'(?:"([^"]*(?:""[^"]*)*)"|([^",\r\n][^,\r\n]*|))(,|\r\n|\n|\r|\Z)')
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,3999})")
 _FLOAT = re.compile(r"-?(?:[0-9]+\.[0-9]+(?:e[+-][0-9]+)?|[0-9]+e[+-][0-9]+|inf)|nan")
@@ -68,6 +70,8 @@ def _column(cells: list[Any], kind: str) -> list[Any] | Array:
     text = _TEXT_DTYPE.fullmatch(kind)
     if (kind not in DTYPES and not text) or (text and int(text[1]) > LONGEST_TEXT):
         raise ValueError(f"{kind!r} is no type of a column")
+    if text and 4 * int(text[1]) * len(cells) > LARGEST_TEXTS:
+        raise ValueError(f"a column of {len(cells)} texts of {text[1]} letters is not read")
     wanted = str if text else {"b": bool, "f": float}.get(np.dtype(kind).kind, int)
     if any(type(cell) is not wanted for cell in cells):
         raise ValueError(f"not all cells are {kind}")
@@ -109,7 +113,7 @@ def _column_reason(column: Any) -> str | None:
     if not isinstance(column, np.ndarray) or isinstance(column, np.ma.MaskedArray) or column.ndim != 1:
         return "it is neither a list nor an array of one axis"
     if column.dtype.kind == "U":
-        too_long = column.dtype.itemsize // 4 > LONGEST_TEXT
+        too_long = column.dtype.itemsize // 4 > LONGEST_TEXT or column.nbytes > LARGEST_TEXTS
         return "its text is too long" if too_long else _cells_reason(column.tolist())
     return None if column.dtype.name in DTYPES else f"a table has no dtype {column.dtype}"
 

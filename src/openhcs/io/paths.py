@@ -10,15 +10,18 @@ from __future__ import annotations
 import functools
 import os
 import re
+import threading
 from pathlib import Path
 
 from openhcs.core.checks import name_problem
-from openhcs.errors import InvalidPath, InvalidType
+from openhcs.errors import InvalidPath, InvalidType, from_oserror
 
 _RESERVED = r"(?!(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?:[./]|$))"
 _PART = rf"(?!\.\.?(?:/|$)){_RESERVED}[\w .+@=,()#-]{{1,255}}"
 _PLAIN = re.compile(rf"/?{_PART}(?:/{_PART})*", re.ASCII | re.IGNORECASE)
 """Paths that are normal and legal as they stand: nearly all there are."""
+MOST_FOLDERS = 64
+"""Folders of which the names are kept in mind."""
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -155,6 +158,69 @@ class Root:
         if real != self._real and not real.startswith(self._real.rstrip(os.sep) + os.sep):
             raise InvalidPath(f"{key!r} leaves {self.folder} through a link", path=key)
         return found
+
+
+class Twins:
+    """Watches that no two names in a folder differ only in case: on other systems both are one.
+
+    Folders are listed again only when others have changed them. Safe in many threads at once.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[int, dict[str, str]]] = {}
+        self._lock = threading.Lock()
+
+    def refuse(self, at: Path, path: str) -> None:
+        """Refuse a new name, or that of a new folder above it, that has a twin; names that are there pass.
+
+        Raises
+        ------
+        InvalidPath
+            it has a twin.
+        """
+        if os.path.lexists(at):
+            return
+        while not os.path.lexists(at.parent) and at.parent != at:
+            at = at.parent
+        twin = self._names(os.fspath(at.parent)).get(at.name.casefold(), at.name)
+        if twin != at.name and os.path.lexists(at.with_name(twin)):
+            raise InvalidPath(
+                f"{path}: {at.name!r} differs from {twin!r}, which is there, only in case; choose another name",
+                path=path,
+            )
+
+    def note(self, at: Path) -> None:
+        """Remember a name that was made."""
+        folder = os.fspath(at.parent)
+        with self._lock:
+            if (known := self._known.get(folder)) is not None:
+                known[1][at.name.casefold()] = at.name
+                self._known[folder] = (_changed(folder), known[1])
+
+    def _names(self, folder: str) -> dict[str, str]:
+        changed = _changed(folder)
+        with self._lock:
+            known = self._known.get(folder)
+            if known is not None and known[0] == changed:
+                return known[1]
+        try:
+            names = {name.casefold(): name for name in os.listdir(folder)}
+        except NotADirectoryError:
+            return {}
+        except OSError as error:
+            raise from_oserror(error, doing="read the folder", path=folder) from error
+        with self._lock:
+            if len(self._known) >= MOST_FOLDERS:
+                self._known.clear()
+            self._known[folder] = (changed, names)
+        return names
+
+
+def _changed(folder: str) -> int:
+    try:
+        return os.stat(folder).st_mtime_ns
+    except OSError:
+        return -1
 
 
 def _climbs(text: str) -> bool:

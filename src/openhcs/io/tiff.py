@@ -29,6 +29,12 @@ BROKEN = (
     RuntimeError, EOFError, ArithmeticError, MemoryError,
 )  # fmt: skip
 """What tifffile and its codecs raise on damaged files."""
+DEFLATE_RATIO = 1040
+"""Deflate makes at most 1032 bytes of one."""
+RATIOS = {1: 1, 8: DEFLATE_RATIO, 32946: DEFLATE_RATIO, 5: 4096, 32773: 64}
+"""Most bytes that one stored byte can become, by TIFF's number of the codec."""
+OTHER_RATIO = 40_000
+ROOM = 4096
 OME_TYPES = {
     "bool": "bit", "uint8": "uint8", "uint16": "uint16", "uint32": "uint32", "int8": "int8", "int16": "int16",
     "int32": "int32", "float32": "float", "float64": "double", "complex64": "complex", "complex128": "double-complex",
@@ -68,9 +74,17 @@ def read_header(path: str | Path) -> TiffHeader:
 
 def _plane_shape(page: Any, path: object) -> tuple[int, int]:
     shape = tuple(page.shape)
-    if page.dtype is None or len(shape) != 2:
+    if page.dtype is None or len(shape) != 2 or not all(type(side) is int and side > 0 for side in shape):
         raise FormatError(f"{path} holds {shape} values per page; a plane has one value per pixel (y, x)", path=path)
+    size = page.parent.filehandle.size
+    if shape[0] * shape[1] * page.bitspersample // 8 > size * ratio_of(page) + ROOM:
+        raise FormatError(f"{path} is damaged: {size} bytes are said to hold {shape} pixels", path=path)
     return shape
+
+
+def ratio_of(page: Any) -> int:
+    """Return the most bytes that one stored byte of a page can become."""
+    return RATIOS.get(int(page.compression), OTHER_RATIO)
 
 
 def read_plane_into(path: str | Path, page: int, out: Array, *, data: bytes | None = None) -> None:

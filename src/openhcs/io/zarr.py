@@ -20,6 +20,7 @@ from openhcs.core.config import ZarrConfig
 from openhcs.errors import AlreadyExists, InvalidPath, InvalidType, InvalidValue, NotFound, OpenHCSError
 from openhcs.io.blocks import Blocks
 from openhcs.io.fsops import TEMPORARY, FileOps
+from openhcs.io.paths import Twins
 from openhcs.io.values import array_of
 from openhcs.io.zarr_array import create_handle, open_handle, write_array
 from openhcs.io.zarr_document import group_document
@@ -76,6 +77,7 @@ class ZarrBackend:
         self._ops = ops or FileOps()
         self._plates: dict[Path, tuple[tuple[int, ...], PlateStore | None]] = {}
         self._stores: set[Path] = set()
+        self._twins = Twins()
 
     def load(self, path: str) -> Any:
         """Return a whole array, or one plane of a plate store; the result is the caller's own."""
@@ -117,6 +119,7 @@ class ZarrBackend:
         finally:
             if os.path.lexists(aside):
                 self._ops.remove_tree(aside)
+        self._twins.note(place.folder)
 
     def create_array(self, path: str, spec: ArraySpec, *, overwrite: bool = False) -> ArrayHandle:
         """Make an array to be filled in whole stored objects; until then reading it is an error."""
@@ -201,6 +204,8 @@ class ZarrBackend:
 
     def _take_apart(self, path: str) -> _Place:
         parts = [part for part in str(path).split("/") if part not in ("", ".")]
+        if not str(path).isprintable() and _not_utf8(path):
+            raise InvalidPath(f"{path!r} holds characters that UTF-8 and so Zarr cannot name", path=path, backend=NAME)
         if ".." in parts:
             raise InvalidPath(f"{path!r} leaves its folder", path=path, backend=NAME)
         base = Path("/") if str(path).startswith("/") else Path()
@@ -252,6 +257,7 @@ class ZarrBackend:
             raise AlreadyExists(f"{path} is a folder", path=path, backend=NAME)
         if not overwrite and self._is_value(place):
             raise AlreadyExists(f"{path} exists; pass overwrite=True to replace it", path=path, backend=NAME)
+        self._twins.refuse(place.folder, path)
         return place
 
     def _refuse_value_above(self, place: _Place) -> None:
@@ -375,3 +381,11 @@ def _mark(path: Path) -> int:
 
 def _join(*parts: str) -> str:
     return "/".join(part for part in parts if part not in ("", "."))
+
+
+def _not_utf8(path: str) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return True
+    return False

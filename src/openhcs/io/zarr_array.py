@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from openhcs.errors import FormatError, InvalidType, InvalidValue, NotFound, OpenHCSError, OutOfBudget, from_oserror
+from openhcs.errors import FormatError, InvalidType, InvalidValue, NotFound, OpenHCSError, OutOfBudget
 from openhcs.io.regions import resolve
-from openhcs.io.zarr_document import array_documents, parse_document
+from openhcs.io.strangers import fence_of, read_plain
+from openhcs.io.zarr_document import DOCUMENT_LIMIT, array_documents, parse_document
 from openhcs.io.zarr_encode import check_pixels, encode_object, object_key, object_places, object_region
 from openhcs.io.zarr_spec import RESTORE
 
@@ -146,12 +147,11 @@ def read_document(folder: Path, check: Check | None = None) -> ArrayDocument:
 
 
 def _bytes(path: Path, check: Check | None) -> bytes | None:
+    fence_of(path.parent).check(path)
     try:
-        data = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
+        data = read_plain(path, limit=DOCUMENT_LIMIT, doing="read the document")
+    except NotFound:
         data = None
-    except OSError as error:
-        raise from_oserror(error, doing="read the document", path=path) from error
     if check is not None and (why := check(path, data)):
         raise FormatError(f"{path} is damaged: {why}. {RESTORE}.", path=path)
     return data

@@ -17,6 +17,7 @@ import numpy as np
 
 from openhcs.constants.constants import ZarrCompressor
 from openhcs.core.arrays import ArraySpec
+from openhcs.core.documents import parse_json
 from openhcs.errors import FormatError
 from openhcs.io.codecs import DTYPES, array_codecs, checked_dtype, fill_from_json, fill_json, v2_compressor
 from openhcs.io.zarr_spec import MARK
@@ -118,10 +119,7 @@ def load_json(data: bytes, path: object) -> Json:
     """Return the object that a document holds; anything else is a FormatError."""
     if len(data) > DOCUMENT_LIMIT:
         raise FormatError(f"{path} has {len(data)} bytes, too many for an array's document", path=path)
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path} is no JSON document: {error}", path=path) from error
+    document = parse_json(data, path)
     if not isinstance(document, dict):
         raise FormatError(f"{path} holds a {type(document).__name__}, not a JSON object", path=path)
     return document

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from openhcs.errors import FormatError, InvalidType, NotFound, OpenHCSError, StorageError
+from openhcs.io.strangers import fence_of, read_plain
 from openhcs.io.zarr_array import open_handle
-from openhcs.io.zarr_document import load_json
+from openhcs.io.zarr_document import DOCUMENT_LIMIT, load_json
 from openhcs.ngff import parse
 
 if TYPE_CHECKING:
@@ -78,9 +79,10 @@ def parse_plane(name: str) -> PlaneName | None:
 def attributes_of(group: Path) -> dict[str, Any]:
     """Return the attributes of a group, empty where it has none."""
     for name in ("zarr.json", ".zattrs"):
+        fence_of(group).check(group / name)
         try:
-            document = load_json((group / name).read_bytes(), group / name)
-        except FileNotFoundError:
+            document = load_json(read_plain(group / name, limit=DOCUMENT_LIMIT), group / name)
+        except NotFound:
             continue
         told = document.get("attributes", {}) if name == "zarr.json" else document
         return told if isinstance(told, dict) else {}

@@ -7,9 +7,10 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from openhcs.errors import FormatError, from_oserror
+from openhcs.errors import FormatError, InvalidPath, NotFound, from_oserror
 from openhcs.io.fsops import TEMPORARY
-from openhcs.io.zarr_document import load_json
+from openhcs.io.strangers import fence_of, read_plain
+from openhcs.io.zarr_document import DOCUMENT_LIMIT, load_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,14 +35,14 @@ def node_of(folder: Path) -> Node:
         return Node.NOTHING
     if (folder / ".zarray").exists():
         return Node.ARRAY
+    path = folder / "zarr.json"
     try:
-        document = load_json((folder / "zarr.json").read_bytes(), folder / "zarr.json")
-    except FileNotFoundError:
+        fence_of(folder).check(path)
+        document = load_json(read_plain(path, limit=DOCUMENT_LIMIT, doing="read the document"), path)
+    except NotFound:
         return Node.GROUP
-    except FormatError:
+    except (FormatError, InvalidPath):
         return Node.ARRAY
-    except OSError as error:
-        raise from_oserror(error, doing="read the document", path=folder) from error
     return Node.ARRAY if document.get("node_type") == "array" else Node.GROUP
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from openhcs.errors import FormatError, from_oserror
 from openhcs.io import ts_context
+from openhcs.io.zarr_objects import Objects
 from openhcs.io.zarr_spec import RESTORE, chunk_words
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Reader:
 
         self._folder = folder
         self._spec = document.spec
+        self._objects = Objects(folder, document)
         spec = {
             "driver": "zarr3",
             "kvstore": {"driver": "file", "path": f"{folder.resolve().as_posix()}/"},
@@ -50,6 +52,9 @@ class Reader:
             self._store = ts.open(spec, context=ts_context.context()).result()
         except ValueError as error:
             raise mapped(error, folder) from error
+        except (OverflowError, RuntimeError) as error:
+            # Numbers beyond 64 bits, or a path that is not UTF-8.
+            raise FormatError(f"{folder}: the array cannot be opened: {str(error)[:80]}", path=folder) from error
 
     def read_into(self, parts: tuple[int | slice, ...], out: Array) -> None:
         """Decode a resolved region into ``out``, of the region's shape and writable."""
@@ -57,6 +62,7 @@ class Reader:
 
         # A forked child must be refused before it touches what its parent opened.
         context = ts_context.context()
+        self._objects.check(parts)
         view = self._store[parts] if parts else self._store
         try:
             if out.ndim and out.dtype.isnative:

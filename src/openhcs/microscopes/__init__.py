@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 from openhcs.constants.constants import Microscope as Layout
 from openhcs.core.plate import PlateIndex
 from openhcs.errors import InputError, InvalidType, UnknownName, suggest
+from openhcs.microscopes.limits import check_size
 from openhcs.microscopes.protocol import Microscope, NotMine
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def detect(files: Files, microscope: Layout | str = Layout.AUTO, *, pattern: str
     for layout in [*(point.name for point in metadata.entry_points(group=ENTRY_POINTS)), *TABLE]:
         found = _asked(load(layout), layout, files)
         if not isinstance(found, NotMine):
-            return found
+            return check_size(found)
         reasons[layout] = found.why
     _refuse_empty(files)
     raise InputError(_unknown(files, reasons), path=files.root)
@@ -91,7 +92,7 @@ def _asked(reader: Microscope, name: str, files: Files) -> PlateIndex | NotMine:
 def _sure(found: PlateIndex | NotMine, name: str, files: Files) -> PlateIndex:
     if isinstance(found, NotMine):
         raise InputError(f"{files.root} cannot be read as {name}: {found.why}.", path=files.root)
-    return found
+    return check_size(found)
 
 
 def _refuse_empty(files: Files) -> None:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from openhcs.core.wells import well_name
 from openhcs.errors import FormatError
+from openhcs.microscopes.limits import MOST_SITES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 LARGEST_PLATE = 64
 MOST_STEPS = 100_000
+MOST_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,8 @@ def _sites(keys: Mapping[str, Sequence[str]]) -> tuple[int, ...]:
     across = _number(keys, "XSites", 1, MOST_STEPS)
     flags = [flag for row in range(down) for flag in keys.get(f"SiteSelection{row + 1}", ())[:across]]
     chosen = sum(_true(flag) for flag in flags) if flags else down * across
+    if chosen > MOST_SITES:
+        raise ValueError(f"{chosen} sites in a well")
     return tuple(range(1, chosen + 1))
 
 
@@ -96,7 +100,10 @@ def _waves(keys: Mapping[str, Sequence[str]]) -> dict[int, str]:
 
 
 def _number(keys: Mapping[str, Sequence[str]], key: str, default: int, most: int) -> int:
-    value = int(keys[key][0]) if key in keys else default
+    text = keys[key][0] if key in keys else str(default)
+    if len(text) > MOST_DIGITS:
+        raise ValueError(f"{key} is {text[:20]} …")
+    value = int(text)
     if not 0 <= value <= most:
         raise ValueError(f"{key} is {value}")
     return value

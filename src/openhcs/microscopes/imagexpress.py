@@ -16,6 +16,7 @@ from openhcs.core.plate import Acquisition, Channel, Plane, PlaneState, PlateInd
 from openhcs.core.wells import natural_key, plate_shape, row_name
 from openhcs.errors import FormatError, InputError
 from openhcs.microscopes.htd import parse_htd
+from openhcs.microscopes.limits import check_promise
 from openhcs.microscopes.metaseries import Facts, parse_metaseries
 from openhcs.microscopes.protocol import NotMine
 
@@ -299,6 +300,9 @@ class _Plate:
         if self.protocol is None:
             return []
         zs, ts = self._wave_axes(planes, self.protocol)
+        of_a_site = sum(len(ts[wave]) * len(zs[wave]) for wave in self.protocol.waves)
+        promised = len(self.protocol.wells) * len(self.protocol.sites) * of_a_site
+        check_promise(promised, len(planes), f"{self.files.root}/{self.htd}")
         state = PlaneState.NOT_RECORDED
         return [
             Plane(well=well, site=site, channel=wave, z=z, t=t, state=state)

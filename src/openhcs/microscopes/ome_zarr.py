@@ -7,12 +7,14 @@ our own plates the original numbers stand beside them; in others sites and chann
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from openhcs.core.plate import Plane, PlaneState, PlateIndex, Unmatched, ZarrSource, sorted_planes
 from openhcs.errors import FormatError, InputError
+from openhcs.microscopes.limits import MOST_PLANES, MOST_SITES, check_promise
 from openhcs.microscopes.ome_zarr_facts import Channels, acquisitions_in, grid, lengths_in_um, name_of
 from openhcs.microscopes.protocol import NotMine
 from openhcs.microscopes.zarr_documents import Store, inside, join, placed
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     """well, acquisition, site"""
 
 OUR_STORE = "images.zarr"
+LARGEST_NUMBER = 2**31
+"""Sites, channels, planes and times are counted by numbers below this."""
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".c01", ".dib")
 
 
@@ -111,7 +115,7 @@ class _Plate:
         self.model = model
         self.version = version
         self.own: Mapping[str, Any] | None = model.own if isinstance(model.own, dict) else None
-        if self.own is not None and int(self.own.get("version", 0)) > FORMAT:
+        if self.own is not None and _number(self.own, "version", 0) > FORMAT:
             raise FormatError(f"{self.root} is of a newer openhcs than this one reads: update openhcs.", path=self.root)
         self.grid = grid(model)
         self.channels = Channels(self.own)
@@ -201,6 +205,7 @@ class _Plate:
             raise FormatError(f"axes {', '.join(names)} of an array of shape {array.shape}: the last two are y and x")
         numbers = [self._numbers(axis, size, model, own) for axis, size in zip(names[:-2], array.shape, strict=False)]
         gaps = _gaps(own)
+        _refuse_many(math.prod(map(len, numbers)))
         self.arrays[image] = (path, array)
         for index in itertools.product(*(range(len(one)) for one in numbers)):
             at = {axis: one[n] for axis, one, n in zip(names[:-2], numbers, index, strict=True)}
@@ -216,13 +221,14 @@ class _Plate:
         """Return the numbers along an axis: those we noted, else counted from 1."""
         told = own.get("channels" if axis == "c" else axis)
         if told is not None:
-            if not isinstance(told, list) or len(told) != size or not all(isinstance(one, int) for one in told):
+            if not isinstance(told, list) or len(told) != size or not all(_is_number(one) for one in told):
                 raise FormatError(f"our own key says {axis} are {told!r:.80}, the array has {size}")
             return told
         if axis == "c":
             return self.channels.numbers(model.channels, size)
         if axis not in {"t", "z"} and size > 1:
             raise FormatError(f"axis {axis!r} has {size} values; known axes are t, c, z, y and x")
+        _refuse_many(size)
         return list(range(1, size + 1))
 
     def _lengths(self, image: Image, model: ImageModel, own: Mapping[str, Any]) -> None:
@@ -260,12 +266,16 @@ class _Plate:
             zs.add(plane.z)
             sites.setdefault(plane.acquisition, set()).add(plane.site)
         one = ({1}, {self.channels.first}, {1})
+        promised = 0
         for image in self._absent_images(sites):
-            for place in itertools.product(*axes.get(image[1], one)):
+            places = axes.get(image[1], one)
+            promised += math.prod(map(len, places))
+            check_promise(promised, len(self.planes), self.store.document_of())
+            for place in itertools.product(*places):
                 yield _plane(image, place, PlaneState.MISSING)
 
     def _absent_images(self, sites: Mapping[int, Iterable[int]]) -> Iterator[Image]:
-        fields = range(1, (self.model.field_count or 1) + 1)
+        fields = range(1, min(self.model.field_count or 1, MOST_SITES) + 1)
         for well, acquisition, site, name in self.absent:
             if acquisition is None:
                 # A whole well: it would hold what other wells hold.
@@ -306,15 +316,24 @@ def _dense(name: str) -> int:
 
 
 def _number(own: Mapping[str, Any], key: str, default: int) -> int:
-    value = own.get(key, default)
-    if not isinstance(value, int) or isinstance(value, bool):
+    value: int = own.get(key, default)
+    if not _is_number(value):
         raise FormatError(f"our own key says {key} is {value!r:.40}, not a whole number")
     return value
 
 
+def _refuse_many(planes: int) -> None:
+    if planes > MOST_PLANES:
+        raise FormatError(f"an image of {planes} planes; no more than {MOST_PLANES} are read")
+
+
 def _first(own: Mapping[str, Any], axis: str) -> int:
     told = own.get(axis)
-    return int(told[0]) if isinstance(told, list) and told and isinstance(told[0], int) else 1
+    return int(told[0]) if isinstance(told, list) and told and _is_number(told[0]) else 1
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is int and abs(value) < LARGEST_NUMBER
 
 
 def _gaps(own: Mapping[str, Any]) -> dict[tuple[int, int, int], PlaneState]:

@@ -12,6 +12,7 @@ from openhcs.core.wells import row_index, row_name, well_name
 from openhcs.errors import FormatError
 from openhcs.microscopes.zarr_documents import inside
 from openhcs.ngff.facts import acquisitions_of, channels_of
+from openhcs.ngff.parse import LARGEST
 from openhcs.ngff.units import in_micrometers
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from openhcs.ngff.model import ChannelView, ImageModel, PlateModel
 
-T = TypeVar("T")
+T = TypeVar("T", Channel, Acquisition)
 _LETTERS = re.compile(r"[A-Za-z]{1,2}")
 _DIGITS = re.compile(r"[0-9]{1,3}")
 _COLOR = re.compile(r"[0-9A-Fa-f]{6}")
@@ -171,8 +172,11 @@ def _iso(seconds: int | None) -> str | None:
 
 def _ours(read: Callable[[Mapping[str, Any]], tuple[T, ...]], own: Mapping[str, Any]) -> tuple[T, ...]:
     try:
-        return read(own)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        found = read(own)
+        if not all(type(one.number) is int and type(one.name) is str for one in found):
+            raise TypeError("a number or a name is of another type")
+        return found
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise FormatError(f"the plate's facts are not as openhcs writes them: {error!r}") from None
 
 
@@ -207,10 +211,11 @@ def _whole(model: ImageModel) -> tuple[list[float] | None, list[float] | None]:
     shift = list(model.levels[0].translation) if model.levels[0].translation else None
     steps = model.multiscale.get("coordinateTransformations")
     for step in steps if isinstance(steps, list) else ():
-        values: list[float] = step.get(step.get("type")) or [] if isinstance(step, dict) else []
+        kind = step.get("type") if isinstance(step, dict) else None
+        values: list[float] = step.get(kind) or [] if isinstance(kind, str) else []
         if not isinstance(values, list) or len(values) != len(model.axes):
             continue
-        if not all(isinstance(one, (int, float)) for one in values):
+        if not all(isinstance(one, (int, float)) and abs(one) < LARGEST for one in values):
             continue
         if step["type"] == "scale":
             scale = [a * b for a, b in zip(scale or [1.0] * len(values), values, strict=True)]

@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from openhcs.core.documents import parse_json
 from openhcs.core.plate import Acquisition, Channel, FileSource, Plane, PlaneState, PlateIndex, Unmatched, sorted_planes
 from openhcs.errors import FormatError, NotFound
+from openhcs.microscopes.limits import check_promise
 from openhcs.microscopes.protocol import NotMine
 from openhcs.ngff.facts import PlateFacts
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 DOCUMENT = "plate.json"
 FOLDER = "images"
-_LIMIT = 256 * 2**20
+_LIMIT = 64 * 2**20
 _NAME = re.compile(
     r"(?P<well>[A-Z]{1,2}[0-9]{2,3})_s(?P<site>[0-9]{1,9})(?:_a(?P<acquisition>[0-9]{1,9}))?_c(?P<channel>[0-9]{1,9})"
     r"_z(?P<z>[0-9]{1,9})_t(?P<t>[0-9]{1,9})\.ome\.tif"
@@ -54,13 +55,9 @@ def _document(files: Files, folder: str) -> dict[str, Any] | None:
     """Return our document; None where there is none, or another program's of that name."""
     path = f"{folder}/{DOCUMENT}" if folder else DOCUMENT
     try:
-        told = json.loads(files.read_bytes(path, limit=_LIMIT))
+        told = parse_json(files.read_bytes(path, limit=_LIMIT), f"{files.root}/{path}")
     except NotFound:
         return None
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, FormatError):
-            raise
-        raise FormatError(f"{files.root}/{path} is no JSON: {error}", path=path) from None
     ours = isinstance(told, dict) and {"version", "plate", "plane_shape", "wells"} <= set(told)
     return told if ours else None
 
@@ -127,7 +124,9 @@ def _promised(planes: Sequence[Plane], wells: Sequence[str]) -> list[Plane]:
     """Return missing planes for wells that the document names and no file is of: what others hold."""
     here = {plane.well for plane in planes}
     keys = sorted({plane.key for plane in planes}) or [(0, 1, 1, 1, 1)]
-    return [_missing(well, key) for well, key in itertools.product((one for one in wells if one not in here), keys)]
+    absent = [one for one in dict.fromkeys(wells) if one not in here]
+    check_promise(len(absent) * len(keys), len(planes), DOCUMENT)
+    return [_missing(well, key) for well, key in itertools.product(absent, keys)]
 
 
 def _missing(well: str, key: tuple[int, int, int, int, int]) -> Plane:

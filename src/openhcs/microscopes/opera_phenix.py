@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from openhcs.core.plate import Files, FileSource, TiffHeader
     from openhcs.microscopes.harmony_xml import HarmonyImage, HarmonyIndex
 
-INDEX_LIMIT = 2**30
+INDEX_LIMIT = 256 * 2**20
 HEADERS_TRIED = 5
 NO_INDEX = (
     "no Harmony index: file names are all there is, without channel names, pixel size and positions; "

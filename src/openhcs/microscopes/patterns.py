@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FIELDS = ("well", "site", "channel", "z", "t", "plate", "row", "column")
+LONGEST = 255
+"""Letters of the longest pattern: as many as a file name has."""
 _TEXTS = {"channel", "plate", "*"}
 _WELL = re.compile(r"(?:A[A-F]|[A-Z])[ -]{0,3}(?:0{0,2}[1-9]|0?[1-3][0-9]|0?4[0-8])(?![0-9])", re.IGNORECASE)
 _NUMBER = re.compile(r"[0-9]{1,9}")
@@ -90,6 +92,8 @@ class Pattern:
 
 
 def _tokens(text: str) -> tuple[_Token, ...]:
+    if len(text) > LONGEST:
+        raise InvalidValue(f"the pattern has {len(text)} letters; no more than {LONGEST} are read: {text[:40]!r} …")
     tokens: list[_Token] = []
     for part in _PART.finditer(text):
         if part["brace"]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from posixpath import normpath
 from typing import TYPE_CHECKING, Any
 
+from openhcs.core.documents import parse_json
 from openhcs.errors import FormatError, NotFound
 
 if TYPE_CHECKING:
@@ -78,13 +78,9 @@ class Store:
             data = self._files.read_bytes(self._prefix + path, limit=DOCUMENT_LIMIT)
         except NotFound:
             return None
-        with placed(self._prefix + path):
-            try:
-                told = json.loads(data)
-            except (ValueError, RecursionError) as error:
-                raise FormatError(f"no JSON: {error}") from None
-            if not isinstance(told, dict):
-                raise FormatError(f"the document is {told!r:.40}, not a JSON object")
+        told = parse_json(data, self._prefix + path)
+        if not isinstance(told, dict):
+            raise FormatError(f"{self._prefix}{path} holds a {type(told).__name__}, not a JSON object", path=path)
         return told
 
 

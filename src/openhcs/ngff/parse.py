@@ -7,7 +7,6 @@ the place in it; what is not known is kept.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from openhcs.errors import FormatError
@@ -31,6 +30,12 @@ if TYPE_CHECKING:
     Json = Mapping[str, Any]
 
 T = TypeVar("T")
+LARGEST = 1e300
+"""Numbers are smaller than this, so that arithmetic with them stays finite."""
+MOST_LINES = 1000
+"""Rows or columns of a plate."""
+MOST_ENTRIES = 10_000
+"""Wells of a plate, images of a well."""
 _AXIS_TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
 
 
@@ -67,9 +72,9 @@ def plate(attributes: Json) -> PlateModel:
     """
     body, outer = _split(attributes)
     told = _take(body, "plate", dict, "plate")
-    rows, row_extra = _names(_take(told, "rows", list, "plate.rows"), "plate.rows")
-    columns, column_extra = _names(_take(told, "columns", list, "plate.columns"), "plate.columns")
-    wells = _take(told, "wells", list, "plate.wells")
+    rows, row_extra = _names(_listed(told, "rows", "plate.rows", MOST_LINES), "plate.rows")
+    columns, column_extra = _names(_listed(told, "columns", "plate.columns", MOST_LINES), "plate.columns")
+    wells = _listed(told, "wells", "plate.wells", MOST_ENTRIES)
     acquisitions = _maybe(told, "acquisitions", list, "plate.acquisitions")
     told.pop("version", None)
     return PlateModel(
@@ -91,7 +96,7 @@ def well(attributes: Json) -> WellModel:
     """Return the well that a group's attributes describe; `FormatError` if it is none."""
     body, outer = _split(attributes)
     told = _take(body, "well", dict, "well")
-    images = _take(told, "images", list, "well.images")
+    images = _listed(told, "images", "well.images", MOST_ENTRIES)
     told.pop("version", None)
     return WellModel(
         images=tuple(_well_image(one, f"well.images[{n}]") for n, one in enumerate(images)),
@@ -165,6 +170,14 @@ def _maybe(told: dict[str, Any], key: str, kind: type[T], where: str) -> T | Non
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise FormatError(f"{where} is {value!r:.80}, not a JSON {kind.__name__}")
     return kind(value) if kind in (dict, list) else value  # type: ignore[call-arg]
+
+
+def _listed(told: dict[str, Any], key: str, where: str, most: int) -> list[Any]:
+    """Return a list that is not longer than anyone could mean."""
+    found = _take(told, key, list, where)
+    if len(found) > most:
+        raise FormatError(f"{where} has {len(found)} entries; no more than {most} are read")
+    return found
 
 
 def _object(value: Any, where: str) -> dict[str, Any]:
@@ -254,7 +267,8 @@ def _level(value: Any, where: str, axes: int) -> Level:
     for number, one in enumerate(steps):
         at = f"{where}.coordinateTransformations[{number}]"
         step = _object(one, at)
-        plain = set(step) == {"type", step.get("type")}
+        kind = step.get("type")
+        plain = isinstance(kind, str) and set(step) == {"type", kind}
         if plain and step["type"] == "scale" and scale is None:
             scale = _numbers(step["scale"], axes, f"{at}.scale")
         elif plain and step["type"] == "translation" and translation is None:
@@ -272,7 +286,7 @@ def _numbers(value: Any, axes: int, where: str) -> tuple[float, ...]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < LARGEST
 
 
 def _omero(omero: dict[str, Any] | None) -> tuple[tuple[ChannelView, ...], dict[str, Any]]:

@@ -282,7 +282,7 @@ def test_a_folder_around_one_plate_is_that_plate_and_around_two_is_refused(tmp_p
 @pytest.mark.parametrize(
     ("path", "text", "told"),
     [
-        (".zattrs", "{", ".zattrs: no JSON"),
+        (".zattrs", "{", ".zattrs is no JSON"),
         (".zattrs", "[]", "not a JSON object"),
         (".zattrs", '{"plate": 3}', ".zattrs: plate is 3"),
         ("A/1/.zattrs", '{"well": {"images": [{"path": "../../../x"}]}}', "leads out of it"),

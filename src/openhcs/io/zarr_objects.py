@@ -1,0 +1,147 @@
+"""The stored objects of a v3 array, looked at before a library decodes them.
+
+Each must be a plain file of a size that the document allows, inside the store. A blosc chunk is
+decoded to what its own header says, so the headers are compared with the document first; the other
+codecs stop where a chunk ends.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import struct
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from openhcs.errors import FormatError, from_oserror
+from openhcs.io.strangers import check_plain, fence_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from openhcs.io.zarr_document import ArrayDocument
+
+    Json = dict[str, Any]
+    Span = tuple[int, int]
+    """Offset and bytes of a part of a file."""
+
+ROOM = 2**17
+"""What codecs may add to the bytes of an object."""
+ABSENT = 2**64 - 1
+HEADER = 16
+CHECKSUM = 4
+
+
+class Objects:
+    """What is known of an array's objects; each is looked at once."""
+
+    def __init__(self, folder: Path, document: ArrayDocument) -> None:
+        meta, spec = document.metadata, document.spec
+        self._folder = folder
+        self._shape = spec.shape
+        self._sides: tuple[int, ...] = spec.object_shape
+        self._size = np.dtype(spec.dtype).itemsize
+        self._codecs: list[Json] = meta["codecs"]
+        self._encoding: Json = meta["chunk_key_encoding"]
+        self._most = 2 * math.prod(self._sides) * self._size + 2 * self._entries(self._codecs) + ROOM
+        self._fence = fence_of(folder)
+        self._seen: set[tuple[int, ...]] = set()
+
+    def _entries(self, codecs: Sequence[Json]) -> int:
+        inner = _sharding(codecs)
+        return 0 if inner is None else 16 * math.prod(_grid(self._sides, inner["chunk_shape"]))
+
+    def check(self, parts: Iterable[int | slice]) -> None:
+        """Look at the objects that a resolved region touches.
+
+        Raises
+        ------
+        FormatError
+            one is no plain file, too large, or says that a chunk is larger than the document does.
+        InvalidPath
+            one lies outside the store.
+        """
+        sides = [_touched(part, side) for part, side in zip(parts, self._sides, strict=True)]
+        for place in itertools.product(*sides):
+            if place not in self._seen:
+                self._look(place)
+                self._seen.add(place)
+
+    def _look(self, place: tuple[int, ...]) -> None:
+        path = f"{self._folder}/{self._key(place)}"
+        self._fence.check(path)
+        try:
+            told = os.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise from_oserror(error, doing="read the array", path=path) from error
+        check_plain(path, told, self._most)
+        if _blosc_in(self._codecs):
+            with open(path, "rb", buffering=0) as file:
+                self._claims(file, (0, told.st_size), self._codecs, self._sides, path)
+
+    def _key(self, place: tuple[int, ...]) -> str:
+        first = self._encoding.get("name") == "v2"
+        separator = self._encoding.get("configuration", {}).get("separator", "." if first else "/")
+        numbers = separator.join(map(str, place))
+        if first:
+            return numbers or "0"
+        return f"c{separator}{numbers}" if place else "c"
+
+    def _claims(self, file: Any, span: Span, codecs: Sequence[Json], sides: Sequence[int], path: str) -> None:
+        """Compare what blosc headers say with the chunk's size; spans that leave the object are left to the reader."""
+        start, size = span
+        sharding = _sharding(codecs)
+        if sharding is not None:
+            inner = sharding["chunk_shape"]
+            for offset, length in self._index(file, span, math.prod(_grid(sides, inner)), sharding, path):
+                if offset + length <= size:
+                    self._claims(file, (start + offset, length), sharding["codecs"], inner, path)
+        elif _blosc_in(codecs) and size >= HEADER:
+            file.seek(start)
+            number = struct.unpack("<4xI8x", file.read(HEADER))[0]
+            belong = math.prod(sides) * self._size
+            if number != belong:
+                raise FormatError(f"{path} is damaged: a chunk of {number} bytes where {belong} belong", path=path)
+
+    def _index(self, file: Any, span: Span, chunks: int, sharding: Json, path: str) -> list[Span]:
+        """Return the spans that the index of a shard tells, relative to the shard."""
+        start, size = span
+        names = [codec["name"] for codec in sharding.get("index_codecs", ())]
+        if names not in (["bytes"], ["bytes", "crc32c"]):
+            raise FormatError(f"{path}: the index of a shard stored by {names} is not read", path=path)
+        length = 16 * chunks
+        end = length + CHECKSUM * ("crc32c" in names)
+        if end > size:
+            return []
+        file.seek(start if sharding.get("index_location") == "start" else start + size - end)
+        little = sharding["index_codecs"][0].get("configuration", {}).get("endian", "little") == "little"
+        numbers = np.frombuffer(file.read(length), "<u8" if little else ">u8").tolist()
+        pairs = zip(numbers[::2], numbers[1::2], strict=True)
+        return [pair for pair in pairs if pair != (ABSENT, ABSENT)]
+
+
+def _touched(part: int | slice, side: int) -> Iterable[int]:
+    if isinstance(part, int):
+        return (part // side,)
+    if part.step > side:
+        return dict.fromkeys(at // side for at in range(part.start, part.stop, part.step))
+    return range(part.start // side, -(-part.stop // side))
+
+
+def _grid(sides: Sequence[int], inner: Sequence[int]) -> list[int]:
+    return [-(-side // one) for side, one in zip(sides, inner, strict=True)]
+
+
+def _sharding(codecs: Sequence[Json]) -> Json | None:
+    found: Json | None = next((codec["configuration"] for codec in codecs if codec["name"] == "sharding_indexed"), None)
+    return found
+
+
+def _blosc_in(codecs: Sequence[Json]) -> bool:
+    inner = _sharding(codecs)
+    return any(codec["name"] == "blosc" for codec in codecs) if inner is None else _blosc_in(inner["codecs"])
