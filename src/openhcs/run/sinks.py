@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     Image = tuple[int, int]
 
 
+READ_BACK = 2**25
+"""Bytes up to which a level is read back at once: one look at a shard's index serves all its planes."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Kept:
     """What a sink stored: a row per image for the commit record, and histograms per channel."""
@@ -150,9 +154,9 @@ class ZarrSink:
             folder = self._to.folder / path / str(number)
             write_array(folder, level, spec, self._to.ops)
             if self._to.verify:
-                stored, read = open_handle(folder), np.empty(level.shape[-2:], level.dtype)
-                for plane in np.ndindex(level.shape[:-2]):
-                    _same(stored.read(plane, out=read), level[plane], folder)
+                stored = open_handle(folder)
+                for part in [()] if level.nbytes <= READ_BACK else np.ndindex(level.shape[:-2]):
+                    _same(stored.read(part), level[part], folder)
         self._kept.images.append(
             {
                 "target": self._to.number,
@@ -233,15 +237,15 @@ class TiffSink:
 
 
 def _same(read: Array, meant: Array, path: Path) -> None:
-    """Raise `FormatError` unless what was read back (y, x) is, byte for byte, what was meant."""
+    """Raise `FormatError` unless what was read back is, byte for byte, what was meant."""
     same = read.shape == meant.shape and read.dtype == meant.dtype
     if not (same and np.array_equal(_bytes(read), _bytes(meant))):
         raise FormatError(f"what was written to {path} reads back differently; the disk may be failing", path=path)
 
 
-def _bytes(plane: Array) -> Array:
-    """Return the bytes of a plane, so that NaN equals itself and -0.0 differs from 0.0."""
-    return np.ascontiguousarray(plane).view(np.uint8)
+def _bytes(planes: Array) -> Array:
+    """Return the bytes of planes, so that NaN equals itself and -0.0 differs from 0.0."""
+    return np.ascontiguousarray(planes).view(np.uint8)
 
 
 def plane_file(well: str, key: Key) -> str:
