@@ -58,10 +58,11 @@ class Bench:
         set_limits = [(getattr(resource, f"RLIMIT_{name.upper()}"), value) for name, value in limits.items()]
 
         def limited() -> None:
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, if it runs the tests, is not meant for the run
             for number, value in set_limits:
                 resource.setrlimit(number, (value, value))
 
-        return kills.start(words, output, self.folder, self.log(output), preexec_fn=limited if limits else None)
+        return kills.start(words, output, self.folder, self.log(output), preexec_fn=limited)
 
     def log(self, output: Path) -> Path:
         return self.folder / f"{output.name}.log"
@@ -205,7 +206,7 @@ def test_64_open_files_are_enough(bench, tmp_path, words):
 
 
 @pytest.mark.crash
-@pytest.mark.parametrize("files", [64, 32, 24, 20, 18, 16, 14, 12, 10, 8, 6])
+@pytest.mark.parametrize("files", [64, 32, 24, 16, 8])
 @pytest.mark.parametrize("words", [*COMMANDS, (*RUN, "4")], ids=" ".join)
 def test_few_open_files_are_enough_or_end_in_one_error(bench, tmp_path, words, files):
     told = few_files(bench, tmp_path / "OUT", words, files)
@@ -234,7 +235,7 @@ def test_with_little_memory_a_run_ends_in_one_error_and_goes_on_with_more(big, t
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_memory_limits_of_many_sizes_end_in_one_error_and_go_on_with_more(big, tmp_path, words):
     states = Counter()
-    for size in range(240, 740, 25):
+    for size in range(300, 580, 20):
         states[little_memory(big, tmp_path / f"OUT{size}", words, size * MIB)] += 1
     print(f"{sum(states.values())} limits, {' '.join(words)}:", dict(states))
 
