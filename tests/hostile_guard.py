@@ -43,7 +43,7 @@ TOUCHES = {
     "os.mkdir": (0,),
     "os.remove": (0,),
     "os.rmdir": (0,),
-} | {name: (0, 1) for name in ("os.rename", "os.link", "os.symlink")}
+} | dict.fromkeys(("os.rename", "os.link", "os.symlink"), (0, 1))
 
 
 class Watch:
@@ -191,9 +191,9 @@ def judged(call: Callable[[int], Any], number: int) -> tuple[bool, list[str]]:
         value = call(number)
     except OpenHCSError as error:
         return True, [] if str(error).strip() else ["an error without words"]
-    except AssertionError as error:
-        return False, [str(error)]
     except BaseException as error:
+        if isinstance(error, AssertionError) and str(error):
+            return False, [str(error)]
         where = traceback.extract_tb(error.__traceback__)[-1]
         place = [one for one in traceback.extract_tb(error.__traceback__) if "/openhcs/" in one.filename][-1:]
         ours = "".join(f" through {Path(one.filename).name}:{one.lineno}" for one in place)
@@ -214,11 +214,12 @@ def serve() -> None:
 
     import hostile_corpus
     import hostile_faults
+    import hostile_seeds
     import hostile_targets
 
     home = Path(tempfile.mkdtemp(prefix="openhcs-hostile-"))
     os.environ["OPENHCS_HOSTILE_SEEDS"] = str(home)
-    _in_child(lambda: hostile_targets.build(home))
+    _in_child(lambda: hostile_seeds.build(home))
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:

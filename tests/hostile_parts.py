@@ -46,8 +46,14 @@ def lzma_bomb() -> bytes:
 def zstd_bomb(*, sized: bool) -> bytes:
     """Return a zstd frame of runs (RFC 8878, 3.1.1.2.2), with or without the size it becomes."""
     blocks = BOMB // 2**17
-    runs = b"".join(struct.pack("<I", 2**17 << 3 | 1 << 1 | (number == blocks - 1))[:3] + b"\0" for number in range(blocks))
-    head = struct.pack("<IB", 0xFD2FB528, 0xE0) + struct.pack("<Q", BOMB) if sized else struct.pack("<IBB", 0xFD2FB528, 0, 0x38)
+    runs = b"".join(
+        struct.pack("<I", 2**17 << 3 | 1 << 1 | (number == blocks - 1))[:3] + b"\0" for number in range(blocks)
+    )
+    head = (
+        struct.pack("<IB", 0xFD2FB528, 0xE0) + struct.pack("<Q", BOMB)
+        if sized
+        else struct.pack("<IBB", 0xFD2FB528, 0, 0x38)
+    )
     return head + runs
 
 
@@ -70,7 +76,13 @@ def blosc_claim(size: int) -> bytes:
 TYPES = {"H": 3, "I": 4, "Q": 16, "s": 2}
 
 
-def tiff(tags: Mapping[int, tuple[str, Sequence[int] | bytes]] | None = None, *, next_ifd: int = 0, pixels: bytes | None = None, big: bool = False) -> bytes:
+def tiff(
+    tags: Mapping[int, tuple[str, Sequence[int] | bytes]] | None = None,
+    *,
+    next_ifd: int = 0,
+    pixels: bytes | None = None,
+    big: bool = False,
+) -> bytes:
     """Return a TIFF of 16 x 16 uint16, with some tags otherwise; None removes a tag."""
     data = PIXELS.tobytes() if pixels is None else pixels
     start = 16
@@ -94,7 +106,11 @@ def tiff(tags: Mapping[int, tuple[str, Sequence[int] | bytes]] | None = None, *,
             where = raw.ljust(size_of_word, b"\0")
         body += struct.pack("<HHQ" if big else "<HHI", tag, TYPES[form], count) + where
     body += struct.pack("<Q" if big else "<I", next_ifd)
-    head = struct.pack("<2sHHHQ", b"II", 43, 8, 0, ifd) if big else struct.pack("<2sHI", b"II", 42, ifd).ljust(start, b"\0")
+    head = (
+        struct.pack("<2sHHHQ", b"II", 43, 8, 0, ifd)
+        if big
+        else struct.pack("<2sHI", b"II", 42, ifd).ljust(start, b"\0")
+    )
     return head + data.ljust(ifd - start, b"\0") + body + extra
 
 
@@ -164,7 +180,12 @@ def npz_understated() -> bytes:
     name = b"a.npy"
     sizes = struct.pack("<III", 0, len(body), 640)
     local = struct.pack("<4sHHHHH", b"PK\3\4", 20, 0, 8, 0, 33) + sizes + struct.pack("<HH", len(name), 0) + name + body
-    central = struct.pack("<4sHHHHHH", b"PK\1\2", 20, 20, 0, 8, 0, 33) + sizes + struct.pack("<HHHHHII", len(name), 0, 0, 0, 0, 0, 0) + name
+    central = (
+        struct.pack("<4sHHHHHH", b"PK\1\2", 20, 20, 0, 8, 0, 33)
+        + sizes
+        + struct.pack("<HHHHHII", len(name), 0, 0, 0, 0, 0, 0)
+        + name
+    )
     return local + central + struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, 1, 1, len(central), len(local), 0)
 
 
@@ -173,7 +194,9 @@ def png(x: int, y: int, *, bits: int = 8, colour: int = 0, chunks: Sequence[tupl
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     told = [(b"IHDR", struct.pack(">IIBBBBB", x & 0xFFFFFFFF, y & 0xFFFFFFFF, bits, colour, 0, 0, 0)), *chunks]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*one) for one in [*told, (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b"")])
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        chunk(*one) for one in [*told, (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b"")]
+    )
 
 
 # Zarr
@@ -204,8 +227,18 @@ def v3(folder: Path, chunk: bytes | None = None, *, codecs: Sequence[Any] = (BYT
     return folder
 
 
-def sharding(inner: Sequence[int] = (8, 8), codecs: Sequence[Any] = (BYTES,), index: Sequence[Any] = (BYTES, CRC), location: str = "end") -> dict[str, Any]:
-    settings = {"chunk_shape": list(inner), "codecs": list(codecs), "index_codecs": list(index), "index_location": location}
+def sharding(
+    inner: Sequence[int] = (8, 8),
+    codecs: Sequence[Any] = (BYTES,),
+    index: Sequence[Any] = (BYTES, CRC),
+    location: str = "end",
+) -> dict[str, Any]:
+    settings = {
+        "chunk_shape": list(inner),
+        "codecs": list(codecs),
+        "index_codecs": list(index),
+        "index_location": location,
+    }
     return {"name": "sharding_indexed", "configuration": settings}
 
 
@@ -217,7 +250,9 @@ def shard(entries: Sequence[tuple[int, int]], body: bytes) -> bytes:
     return body + index + struct.pack("<I", google_crc32c.value(index))
 
 
-def v2(folder: Path, chunk: bytes | None = None, *, compressor: Any = None, filters: Any = None, **changes: Any) -> Path:
+def v2(
+    folder: Path, chunk: bytes | None = None, *, compressor: Any = None, filters: Any = None, **changes: Any
+) -> Path:
     document = {
         "zarr_format": 2,
         "shape": list(SHAPE),

@@ -194,7 +194,10 @@ def json_value(rng: Rng, data: bytes, _: Sequence[bytes]) -> bytes:
         holder[key] = json.loads(json.dumps(other.get(place) if isinstance(other, dict) else other[place]))
     else:
         holder[key] = rng.choice(VALUES)
-    return json.dumps(document).encode()
+    try:
+        return json.dumps(document).encode()
+    except RecursionError:
+        return data
 
 
 def _spots(value: Any) -> Any:

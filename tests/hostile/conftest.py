@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hostile_guard import Guard, guard
+from hostile_guard import guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from hostile_guard import Guard
 
 
 @pytest.fixture(scope="session")

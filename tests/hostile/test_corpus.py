@@ -14,7 +14,8 @@ def test_the_corpus_is_large():
 UNBOUNDED = "the ledger's files are read whole, whatever they are (run.sealed.read_bytes)"
 LEDGER = ("a ledger that is a pipe", "a ledger of 300 MB", "a record that is a pipe", "a record of 4 GB")
 MARKED = [
-    pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=UNBOUNDED) if name in LEDGER else ()) for name in CASES
+    pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=UNBOUNDED) if name in LEDGER else ())
+    for name in CASES
 ]
 
 

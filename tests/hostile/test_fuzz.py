@@ -33,5 +33,5 @@ def run(watched, folder, record_property, name, first, count) -> None:
     told = watched.ask("fuzz", name, folder / "case", first=first, count=count)
     record_property("cases", told["cases"])
     record_property("refused", told["refused"])
-    print(f"{name}: {told['cases']} cases from seed {first}, {told['refused']} refused")  # noqa: T201 - shown by -rA
+    print(f"{name}: {told['cases']} cases from seed {first}, {told['refused']} refused")
     assert not told["failures"], "\n".join(told["failures"])

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _WELL = re.compile(r"([A-Za-z]{1,2})[ -]{0,3}([0-9]{1,3})")
+MOST_DIGITS = 9
+"""A longer number is more than all wells."""
 PLATE_SHAPES = ((2, 3), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))
 
 
@@ -118,7 +120,7 @@ def select_wells(
 
 def _matching(wells: Sequence[str], part: str) -> set[str]:
     if part.isascii() and part.isdigit():
-        return set(wells[: int(part)])
+        return set(wells[: int(part)] if len(part) <= MOST_DIGITS else wells)
     kind, colon, rest = part.partition(":")
     if colon and kind.lower() in {"row", "rows"}:
         low, high = _span(rest, part, to_index=lambda text: parse_well(f"{text}1")[0])

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 BROKEN = (
     tifffile.TiffFileError, ValueError, KeyError, IndexError, TypeError, AttributeError, struct.error,
-    RuntimeError, EOFError, ArithmeticError, MemoryError,
+    RuntimeError, EOFError, ArithmeticError, MemoryError, AssertionError,
 )  # fmt: skip
 """What tifffile and its codecs raise on damaged files."""
 DEFLATE_RATIO = 1040

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 DOCUMENT_LIMIT = 2**24
 CHUNK_LIMIT = 2**31
 """Bytes one chunk may decode to."""
+INDEX_LIMIT = 2**26
+"""Bytes of the index of one shard."""
 ARRAY_LIMIT = 2**62
 AXES_LIMIT = 32
 V3_CODECS = frozenset({"bytes", "blosc", "gzip", "zstd", "crc32c", "transpose", "sharding_indexed"})
@@ -253,8 +255,8 @@ def _check_sizes(
         raise FormatError(f"{path}: chunks of {math.prod(chunks) * size} bytes are over 2 GiB", path=path)
     if any(side % chunk for side, chunk in zip(outer, chunks, strict=True)):
         raise FormatError(f"{path}: shards {outer} are no multiple of chunks {chunks}", path=path)
-    if math.prod(side // chunk for side, chunk in zip(outer, chunks, strict=True)) * 16 > CHUNK_LIMIT // 8:
-        raise FormatError(f"{path}: an index of {outer} by {chunks} is over 256 MiB", path=path)
+    if math.prod(side // chunk for side, chunk in zip(outer, chunks, strict=True)) * 16 > INDEX_LIMIT:
+        raise FormatError(f"{path}: an index of {outer} by {chunks} is over {INDEX_LIMIT} bytes", path=path)
 
 
 def _names(value: Any, axes: int) -> tuple[str, ...] | None:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 ROOM = 2**17
 """What codecs may add to the bytes of an object."""
-ABSENT = 2**64 - 1
 HEADER = 16
 CHECKSUM = 4
 
@@ -99,8 +98,7 @@ class Objects:
         if sharding is not None:
             inner = sharding["chunk_shape"]
             for offset, length in self._index(file, span, math.prod(_grid(sides, inner)), sharding, path):
-                if offset + length <= size:
-                    self._claims(file, (start + offset, length), sharding["codecs"], inner, path)
+                self._claims(file, (start + offset, length), sharding["codecs"], inner, path)
         elif _blosc_in(codecs) and size >= HEADER:
             file.seek(start)
             number = struct.unpack("<4xI8x", file.read(HEADER))[0]
@@ -109,7 +107,7 @@ class Objects:
                 raise FormatError(f"{path} is damaged: a chunk of {number} bytes where {belong} belong", path=path)
 
     def _index(self, file: Any, span: Span, chunks: int, sharding: Json, path: str) -> list[Span]:
-        """Return the spans that the index of a shard tells, relative to the shard."""
+        """Return the spans in a shard that its index tells, relative to it, each once; those outside are left out."""
         start, size = span
         names = [codec["name"] for codec in sharding.get("index_codecs", ())]
         if names not in (["bytes"], ["bytes", "crc32c"]):
@@ -120,9 +118,9 @@ class Objects:
             return []
         file.seek(start if sharding.get("index_location") == "start" else start + size - end)
         little = sharding["index_codecs"][0].get("configuration", {}).get("endian", "little") == "little"
-        numbers = np.frombuffer(file.read(length), "<u8" if little else ">u8").tolist()
-        pairs = zip(numbers[::2], numbers[1::2], strict=True)
-        return [pair for pair in pairs if pair != (ABSENT, ABSENT)]
+        pairs = np.frombuffer(file.read(length), "<u8" if little else ">u8").reshape(-1, 2)
+        inside = (pairs[:, 1] >= HEADER) & (pairs[:, 1] <= size) & (pairs[:, 0] <= size - np.minimum(pairs[:, 1], size))
+        return [(offset, number) for offset, number in np.unique(pairs[inside], axis=0).tolist()]
 
 
 def _touched(part: int | slice, side: int) -> Iterable[int]:
