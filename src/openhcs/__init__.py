@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from openhcs.check.validate import validate
     from openhcs.constants.constants import (
         Backend,
         GroupBy,
@@ -44,9 +45,11 @@ __all__ = [
     "ZarrConfig",
     "convert",
     "open_plate",
+    "validate",
 ]
 
 _HOMES = {
+    "openhcs.check.validate": ("validate",),
     "openhcs.constants.constants": (
         *("Backend", "GroupBy", "MaterializationBackend", "VariableComponents"),
         *("ZarrChunkStrategy", "ZarrCompressor"),

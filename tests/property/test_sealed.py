@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openhcs.errors import FormatError, NotFound
-from openhcs.run.sealed import read_sealed, seal, seal_text, unseal, unseal_text
+from openhcs.ledger.sealed import read_sealed, seal, seal_text, unseal, unseal_text
 
 FILE = Path("ledger.json")
 VALUES = st.recursive(
@@ -35,7 +35,7 @@ def test_content_comes_back_and_json_reads_it_too(content):
 def test_any_flipped_bit_is_found(content, data):
     sealed = bytearray(seal(content))
     sealed[data.draw(st.integers(0, len(sealed) - 1))] ^= 1 << data.draw(st.integers(0, 7))
-    with pytest.raises(FormatError, match="ledger.json is damaged"):
+    with pytest.raises(FormatError, match=r"ledger\.json is damaged"):
         unseal(bytes(sealed), FILE)
 
 

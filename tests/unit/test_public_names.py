@@ -26,6 +26,7 @@ PUBLIC = {
     "ZarrConfig": "openhcs.core.config",
     "convert": "openhcs.run.convert",
     "open_plate": "openhcs.run.reader",
+    "validate": "openhcs.check.validate",
 }
 
 

@@ -27,6 +27,9 @@ VERBS = {
     "plan": "show what a pipeline would read, call, keep and write",
     "run": "run a pipeline on a plate",
     "status": "say which wells of an output are done",
+    "validate": "check an output or a Zarr store for damage",
+    "close": "settle what an interrupted run left and write the plate's documents",
+    "clean": "as close, with what processes of other machines left",
 }
 """Verb → what it does. The module is ``openhcs.cli.<verb>``."""
 

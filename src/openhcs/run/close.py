@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from openhcs.run.derive import OutputFacts, documents
 
 if TYPE_CHECKING:
-    from openhcs.run.ledger import Ledger
+    from openhcs.ledger.ledger import Ledger
 
 
 def derive(ledger: Ledger, *, final: bool) -> tuple[str, ...]:
@@ -16,8 +16,11 @@ def derive(ledger: Ledger, *, final: bool) -> tuple[str, ...]:
     ``final`` also writes those of wells and images, whose display windows are then the same for a
     channel across the plate.
     """
+    records = ledger.records()
+    if not records:
+        return ()
     facts = OutputFacts.from_json(ledger.notes.facts())
-    return ledger.write_derived(documents(facts, ledger.records().values(), final=final))
+    return ledger.write_derived(documents(facts, records.values(), final=final))
 
 
 def close(ledger: Ledger) -> tuple[str, ...]:
@@ -28,7 +31,23 @@ def close(ledger: Ledger) -> tuple[str, ...]:
     OutputBusy
         others still run tasks; the last of them closes.
     NotFound
-        the output holds no work of ours, or nothing was begun yet.
+        the output holds no work of ours.
     """
     with ledger.closing():
         return derive(ledger, final=True)
+
+
+def clean(ledger: Ledger) -> int:
+    """Close, with what processes of other hosts left too; return how many things were unfinished.
+
+    Whether such a process lives cannot be told from here: only for when nobody works on the output.
+
+    Raises
+    ------
+    OutputBusy, NotFound
+        as `close`.
+    """
+    before = len(ledger.unfinished())
+    with ledger.closing(other_hosts=True):
+        derive(ledger, final=True)
+    return before - len(ledger.unfinished())

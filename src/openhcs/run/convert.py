@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from openhcs.constants.constants import WellFilterMode
 from openhcs.core.config import GlobalPipelineConfig
 from openhcs.core.wells import select_wells
+from openhcs.ledger.output import check_apart
 from openhcs.plan.compile import compile_plan
 from openhcs.run.execute import execute
 from openhcs.run.facts import gather
-from openhcs.run.output import check_apart
 from openhcs.run.plates import index_plate
 
 if TYPE_CHECKING:

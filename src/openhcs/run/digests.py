@@ -16,8 +16,8 @@ import xxhash
 
 from openhcs.core.plate import FileSource, Plane, PlaneState, sorted_planes
 from openhcs.errors import NotFound
-from openhcs.run.commit import read_entry
-from openhcs.run.ledger import Ledger
+from openhcs.ledger.commit import read_entry
+from openhcs.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
     from openhcs.core.plate import PlateIndex

@@ -14,13 +14,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from openhcs.core.wells import well_key
-from openhcs.errors import NotFound, OpenHCSError, OutputBusy, Stopped
+from openhcs.errors import FormatError, NotFound, OpenHCSError, OutputBusy, Stopped
 from openhcs.io.fsops import FileOps
+from openhcs.ledger.ledger import Ledger
 from openhcs.plan.model import with_wells_of
 from openhcs.run.close import close, derive
 from openhcs.run.derive import output_facts
 from openhcs.run.events import Event, ignore
-from openhcs.run.ledger import Ledger
 from openhcs.run.pool import Processes, Serial, Threads, check_open_files
 from openhcs.run.result import Failure, RunResult
 from openhcs.run.task import Broken, Job, fatal, inputs_digest
@@ -101,8 +101,12 @@ class _Run:
     def execute(self, exist: str) -> RunResult:
         known = self._holds_this_plan()
         again = exist == "replace" and known
-        text = with_wells_of(self.plan.to_json(), self.ledger.plan_json()) if known else self.plan.to_json()
-        self.ledger.prepare(text, self.plan.id, exist="auto" if again else exist, inputs=self.plan.index.root)
+        self.ledger.prepare(
+            self._plan_text() if known else self.plan.to_json(),
+            self.plan.id,
+            exist="auto" if again else exist,
+            inputs=self.plan.index.root,
+        )
         with self.ledger.running():
             vendor = keep_documents(self.job.index, self.ledger.folder, self.ledger.ops)
             self.ledger.notes.keep_facts(output_facts(self.job.index, self.job.recipe, vendor_files=vendor).to_json())
@@ -122,6 +126,13 @@ class _Run:
                 "committed stays; run the same command again to go on."
             )
         return result
+
+    def _plan_text(self) -> str:
+        """Return the plan's text with the wells it was run for earlier; without them if the kept text is damaged."""
+        try:
+            return with_wells_of(self.plan.to_json(), self.ledger.plan_json())
+        except FormatError:
+            return self.plan.to_json()
 
     def _holds_this_plan(self) -> bool:
         """Return whether the output is this plan's own: then wells are replaced one by one, each kept until then."""

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openhcs.io.limits import memory_limit
+from openhcs.ledger.output import ledger_folder
 from openhcs.plan.facts import Facts
 from openhcs.run.execute import cores
-from openhcs.run.output import ledger_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from openhcs.run.ledger import Ledger
+from openhcs.ledger.ledger import Ledger
 from openhcs.run.result import Failure
 
 if TYPE_CHECKING:

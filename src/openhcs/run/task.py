@@ -17,13 +17,13 @@ from openhcs.constants.constants import ZarrChunkStrategy
 from openhcs.core.plate import PlaneState
 from openhcs.errors import AccessDenied, OpenHCSError, StepError, StorageError, StorageFull, from_oserror
 from openhcs.io.filemanager import FileManager
+from openhcs.ledger.ledger import Ledger
 from openhcs.ngff.naming import image_paths
 from openhcs.plan.layers import PASS, groups_by_step, planes_by_step
 from openhcs.plan.model import planes_digest
 from openhcs.plan.schedule import schedule
 from openhcs.run.calls import call_chain
 from openhcs.run.derive import output_facts, well_documents
-from openhcs.run.ledger import Ledger
 from openhcs.run.mailbox import Mailbox
 from openhcs.run.pixels import PlaneReader
 from openhcs.run.sinks import Place, make_sink, states_of
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from openhcs.core.plate import Key, Plane, PlateIndex
     from openhcs.core.steps import Chain
     from openhcs.io.fsops import FileOps
+    from openhcs.ledger.ledger import Staging
     from openhcs.plan.layers import Group
     from openhcs.plan.model import Recipe, Target, Task
     from openhcs.plan.schedule import Scheduled
-    from openhcs.run.ledger import Staging
     from openhcs.run.sinks import Kept, Sink
 
     Array = np.ndarray[Any, np.dtype[Any]]

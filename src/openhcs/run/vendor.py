@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 import xxhash
 
 from openhcs.io.folder import FolderFiles
+from openhcs.ledger.notes import VENDOR
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from openhcs.core.plate import PlateIndex
     from openhcs.io.fsops import FileOps
-
-FOLDER = "vendor"
 
 
 def keep_documents(index: PlateIndex, ledger_folder: Path, ops: FileOps) -> dict[str, str]:
@@ -27,7 +26,7 @@ def keep_documents(index: PlateIndex, ledger_folder: Path, ops: FileOps) -> dict
     for path in index.metadata_files:
         data = files.read_bytes(path)
         digests[path] = xxhash.xxh3_64_hexdigest(data)
-        target = ledger_folder / FOLDER / path
+        target = ledger_folder / VENDOR / path
         if not _holds(target, data):
             ops.make_dirs(target.parent)
             ops.replace(target, data, via=ledger_folder / "tmp")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from openhcs.errors import InvalidPath
+from openhcs.ledger.output import check_apart
 from openhcs.run.facts import gather
-from openhcs.run.output import check_apart
 
 
 def test_space_is_asked_where_the_output_will_lie_and_only_before_it_is_begun(tmp_path):

@@ -1,0 +1,396 @@
+"""The ledger of an output: its plan, what is committed, what failed; every well whole or not there.
+
+It lies in ``OUT/.openhcs/``, or for a bare store ``plate.zarr`` in the hidden sibling
+``.plate.zarr.openhcs/``. Processes that work on one output each open it by its path. A run holds
+the lock shared, preparing and closing take it alone; the lock file is never removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import socket
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import xxhash
+
+from openhcs.core.checks import plain_name
+from openhcs.errors import AlreadyExists, NotFound, OpenHCSError, OutputExists
+from openhcs.io import locks
+from openhcs.io.fsops import FileOps
+from openhcs.ledger import output as outputs
+from openhcs.ledger.commit import Entry, Places, digest_of, drop_old, listing, publish, read_entry, settle
+from openhcs.ledger.holding import Holding
+from openhcs.ledger.notes import Notes
+from openhcs.ledger.sealed import read_sealed, seal
+from openhcs.ledger.staging import OWNER, Staging, checked, open_staging
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from openhcs.io.locks import Lock
+
+    Record = dict[str, Any]
+
+__all__ = ["Ledger", "Staging"]
+COMMIT_WAIT_S = 120.0
+PREPARE_WAIT_S = 10.0
+CLOSE_WAIT_S = 2.0
+_PAUSE_S = 0.02
+
+
+class Ledger:
+    """What an output knows about itself.
+
+    Parameters
+    ----------
+    output
+        the output folder, or the store itself where the name ends in ``.zarr``.
+    ops
+        what changes files; plain `FileOps` if None.
+    durable
+        whether a commit waits until the disk has it.
+    """
+
+    def __init__(self, output: str | Path, ops: FileOps | None = None, *, durable: bool = True) -> None:
+        self.output = Path(os.path.realpath(output))
+        self.folder = outputs.ledger_folder(self.output)
+        self.ops = FileOps(durable=durable) if ops is None else ops
+        self.places = Places(
+            output=self.output,
+            commits=self.folder / "commits",
+            staging=self.folder / "staging",
+            tmp=self.folder / "tmp",
+            ops=self.ops,
+        )
+        self.notes = Notes(output=self.output, folder=self.folder, tmp=self.places.tmp, ops=self.ops)
+        self._holding = Holding(output=self.output, folder=self.folder, ops=self.ops)
+
+    def prepare(
+        self, plan_json: str, plan_id: str, *, exist: str = "auto", inputs: str | Path | None = None
+    ) -> tuple[str, ...]:
+        """Make the output ready for a plan, and return the promises its file system cannot keep.
+
+        Parameters
+        ----------
+        exist
+            "auto": a new output, or going on with the same plan. "error": a new output only.
+            "resume": going on only. "replace": remove what openhcs wrote there, then start anew.
+        inputs
+            the plate that will be read; the output must lie apart from it.
+
+        Raises
+        ------
+        OutputExists
+            the output holds something else; nothing has been touched.
+        OutputBusy
+            another process works on it.
+        InvalidPath
+            the output is the input, lies in it, or around it.
+        NotFound
+            ``exist="resume"`` and there is nothing to go on with.
+        """
+        outputs.check_choice(exist)
+        if inputs is not None:
+            outputs.check_apart(self.output, inputs)
+        known = self.folder.is_dir()
+        if not known:
+            outputs.check_free(self.output, exist)
+        self._make_folders()
+        lock = self._lock_to_prepare(plan_id, exist)
+        if lock is None:
+            return tuple(self.notes.head()["weaker"])
+        with lock:
+            return self._prepare_alone(plan_json, plan_id, exist)
+
+    def _make_folders(self) -> None:
+        new = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
+        for name in ("commits", "staging", "tmp", "failures", "holders"):
+            self.ops.make_dirs(self.folder / name)
+        for folder in new:
+            self.ops.sync_dir(folder.parent)
+
+    def _lock_to_prepare(self, plan_id: str, exist: str) -> Lock | None:
+        """Return the lock, held alone, or None if others already run this very plan."""
+        until = time.monotonic() + PREPARE_WAIT_S
+        while (lock := self._holding.try_alone()) is None:
+            if exist in {"auto", "resume"} and (shared := self._holding.try_shared()):
+                shared.release()
+                if self.notes.plan_id() == plan_id:
+                    return None
+            if self._holding.holders() or time.monotonic() >= until:
+                raise self._holding.busy()
+            time.sleep(_PAUSE_S)
+        return lock
+
+    def _prepare_alone(self, plan_json: str, plan_id: str, exist: str) -> tuple[str, ...]:
+        self.recover()
+        self._sweep()
+        there = self.notes.plan_id()
+        if there is None:
+            outputs.check_free(self.output, exist)
+        else:
+            outputs.check_plan(self.output, there, plan_id, exist, done=len(self.records()))
+            if exist != "replace":
+                self.notes.renew_plan(plan_json)
+                return tuple(self.notes.head()["weaker"])
+            if self.places.entries("intent") or listing(self.places.staging):
+                raise self._holding.busy()
+            outputs.wipe(self.places, self.notes)
+        weaker = outputs.probe(self.places.tmp, self.ops)
+        self.notes.begin(plan_json, plan_id, weaker)
+        return weaker
+
+    def plan_id(self) -> str:
+        """Return the identity of the plan that this output is made by; `NotFound` if there is none."""
+        return str(self.notes.head()["plan"])
+
+    def plan_json(self) -> str:
+        """Return the plan as it was handed to `prepare`; `NotFound` if there is none."""
+        self.notes.head()
+        return self.notes.plan_json()
+
+    def records(self) -> dict[str, Record]:
+        """Return the newest commit record of each committed task whose results are still in place."""
+        newest = {entry.task: entry for entry in self.places.entries("json")}
+        read = {task: read_entry(self.places, entry) for task, entry in newest.items()}
+        return {task: record for task, record in read.items() if self._in_place(record)}
+
+    def _in_place(self, record: Record) -> bool:
+        return all(os.path.lexists(self.output / unit) for unit in record["units"])
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Hold the output while tasks run; others may run tasks of the same plan.
+
+        Raises
+        ------
+        OutputBusy
+            another process prepares or closes it.
+        """
+        plan = self.plan_id()
+        with self._holding.shared(wait_s=PREPARE_WAIT_S):
+            self._same_plan(plan)
+            with self._holding.signed():
+                yield
+
+    @contextlib.contextmanager
+    def closing(self, *, other_hosts: bool = False) -> Iterator[None]:
+        """Hold the output alone, with everything settled that dead processes left.
+
+        ``other_hosts`` as for `recover`.
+
+        Raises
+        ------
+        OutputBusy
+            others still run tasks; the last of them closes.
+        """
+        self.plan_id()
+        with self._holding.alone(wait_s=CLOSE_WAIT_S):
+            self.recover(other_hosts=other_hosts)
+            self._sweep()
+            yield
+
+    def unfinished(self) -> tuple[Path, ...]:
+        """Return the intents and staging folders that are there, of live processes too."""
+        intents = (self.places.commits / entry.name for entry in self.places.entries("intent"))
+        return (*intents, *listing(self.places.staging))
+
+    def at_work(self) -> tuple[str, ...]:
+        """Return the processes that run or stage now, such as "process 12 on host"."""
+        return self._holding.names()
+
+    @contextlib.contextmanager
+    def stage(self, task: str) -> Iterator[Staging]:
+        """Give a task a folder to write to; what is not committed at the end is removed."""
+        plain_name(task, "task")
+        self.plan_id()
+        with self._holding.shared(wait_s=PREPARE_WAIT_S):
+            staging = open_staging(task, staging=self.places.staging, made_in=self.places.tmp, ops=self.ops)
+            try:
+                yield staging
+            finally:
+                if staging.settled:
+                    with contextlib.suppress(OpenHCSError):
+                        self.ops.remove_tree(staging.folder)
+                staging.lock.release()
+
+    def commit(self, staging: Staging, record: Mapping[str, Any]) -> Record:
+        """Publish what a task staged, whole, and return the record as it is kept.
+
+        Another process that commits the same task is waited for; the later one stays. After an
+        error nothing has changed.
+
+        Raises
+        ------
+        OutputExists
+            something that no record names lies at the task's place, or the plan was replaced.
+        StorageFull, AccessDenied, StorageError
+            the system refused.
+        """
+        full = self._complete(staging, record)
+        if "plan" in full:
+            self._same_plan(full["plan"])
+        for unit in full["units"]:
+            if not os.path.lexists(staging.root / unit):
+                self.ops.make_dirs(staging.root / unit)
+        self.ops.sync_tree(staging.root)
+        entry, old = self._write_intent(staging, full)
+        full["generation"] = entry.generation
+        intent = self.places.commits / entry.name
+        try:
+            publish(self.places, entry, full, old)
+        finally:
+            # The old well may lie in staging: it stays until the intent is settled.
+            staging.settled = not os.path.lexists(intent)
+        with contextlib.suppress(OpenHCSError):
+            drop_old(self.places, entry.as_kind("json"))
+            with contextlib.suppress(NotFound):
+                self.ops.unlink(self.folder / "failures" / f"{staging.task}.json")
+        return full
+
+    def _complete(self, staging: Staging, record: Mapping[str, Any]) -> Record:
+        units = [checked(unit) for unit in staging.published]
+        top = f"{staging.root}{os.sep}"
+        objects = [
+            {"path": one.path[len(top) :].replace(os.sep, "/"), "bytes": one.bytes, "digest": one.digest}
+            for one in staging.ops.written
+            if one.path.startswith(top)
+        ]
+        inside = [one for one in objects if any(f"{one['path']}/".startswith(f"{unit}/") for unit in units)]
+        return {
+            **record,
+            "task": staging.task,
+            "units": units,
+            "objects": inside,
+            "documents": list(staging.documents),
+            "staging": staging.folder.name,
+            "versions": versions(),
+            "host": socket.gethostname(),
+        }
+
+    def _write_intent(self, staging: Staging, record: Record) -> tuple[Entry, Record | None]:
+        until = time.monotonic() + COMMIT_WAIT_S
+        while True:
+            latest = self.places.latest(staging.task)
+            generation = latest.generation + 1 if latest else 1
+            intent = Entry(task=staging.task, generation=generation, kind="intent")
+            path = self.places.commits / intent.name
+            try:
+                data = seal(record | {"generation": generation})
+                self.ops.create(path, data, via=self.places.tmp)
+            except AlreadyExists:
+                if not self._settle_if_orphan(intent) and time.monotonic() >= until:
+                    raise self._holding.busy(f"commits {staging.task}") from None
+                time.sleep(_PAUSE_S)
+                continue
+            except BaseException:
+                self._withdraw(path, record["staging"])
+                raise
+            # The other writer of this task may have finished between the look and the intent.
+            if self.places.latest(staging.task) == latest:
+                return intent, read_entry(self.places, latest) if latest else None
+            self.ops.unlink(path)
+
+    def _withdraw(self, path: Path, staging: str) -> None:
+        """Remove an intent of which nothing was done, if it is there and ours."""
+        with contextlib.suppress(OpenHCSError):
+            if read_sealed(path)["staging"] == staging:
+                self.ops.unlink(path)
+
+    def recover(self, *, other_hosts: bool = False) -> None:
+        """Finish or undo commits whose process is gone, and remove what such processes staged.
+
+        ``other_hosts`` includes those of other machines, whose locks may not reach this one: only
+        for when nobody works on the output.
+        """
+        for intent in self.places.entries("intent"):
+            self._settle_if_orphan(intent, other_hosts=other_hosts)
+        for entry in {one.task: one for one in self.places.entries("json")}.values():
+            drop_old(self.places, entry)
+        named = set()
+        for intent in self.places.entries("intent"):
+            with contextlib.suppress(NotFound):
+                named.add(read_entry(self.places, intent)["staging"])
+        for folder in sorted(self.places.staging.iterdir()) if self.places.staging.is_dir() else ():
+            if folder.name not in named and self._is_orphan(folder, other_hosts=other_hosts):
+                self.ops.remove_tree(folder)
+
+    def _settle_if_orphan(self, intent: Entry, *, other_hosts: bool = False) -> bool:
+        try:
+            folder = self.places.staging / read_entry(self.places, intent)["staging"]
+        except NotFound:
+            return True
+        if not self._is_orphan(folder, other_hosts=other_hosts):
+            return False
+        settle(self.places, intent)
+        return True
+
+    def _is_orphan(self, folder: Path, *, other_hosts: bool) -> bool:
+        facts = locks.holder(folder / OWNER)
+        return facts is None or (other_hosts and facts["host"] != socket.gethostname())
+
+    def write_derived(self, documents: Mapping[str, bytes]) -> tuple[str, ...]:
+        """Put documents in place, each atomically; unchanged ones are left alone.
+
+        Parameters
+        ----------
+        documents
+            content by path relative to the output, such as ``images.zarr/zarr.json``.
+
+        Returns
+        -------
+        tuple of str
+            the paths that were written.
+        """
+        with self._holding.documents():
+            changed = [path for path, data in documents.items() if not self._holds(checked(path), data)]
+            self.notes.keep_documents({path: xxhash.xxh3_64_hexdigest(data) for path, data in documents.items()})
+            for path in changed:
+                target = self.output / path
+                self.ops.make_dirs(target.parent)
+                self.ops.replace(target, documents[path], via=self.places.tmp)
+        return tuple(changed)
+
+    def _holds(self, path: str, data: bytes) -> bool:
+        try:
+            return (self.output / path).read_bytes() == data
+        except FileNotFoundError:
+            return False
+
+    def verify(self, task: str) -> tuple[str, ...]:
+        """Return the objects of a committed task that are missing or differ from their digests."""
+        latest = self.places.latest(task)
+        if latest is None:
+            raise NotFound(f"{task} is not committed in {self.output}", path=self.output, well=task)
+        objects = read_entry(self.places, latest)["objects"]
+        return tuple(
+            one["path"] for one in objects if digest_of(self.output / one["path"], one["bytes"]) != one["digest"]
+        )
+
+    def _same_plan(self, plan: str) -> None:
+        there = self.plan_id()
+        if there != plan:
+            raise OutputExists(
+                f"{self.output} was given to plan {there} while plan {plan} was at work; nothing was published.",
+                path=self.output,
+            )
+
+    def _sweep(self) -> None:
+        """Remove unfinished files and the names of dead holders; only while held alone."""
+        for path in listing(self.places.tmp):
+            self.ops.remove_tree(path) if path.is_dir() and not path.is_symlink() else self.ops.unlink(path)
+        self._holding.forget_the_dead()
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that decide over stored bytes."""
+    found = {"python": platform.python_version()}
+    for name in ("openhcs", "numpy", "tensorstore", "numcodecs"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
