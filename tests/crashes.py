@@ -4,7 +4,7 @@ Run as a program: ``python crashes.py FOLDER MODE``. It forks, so it must not be
 threads run.
 """
 
-# ruff: noqa: T201 - a program that reports by printing
+
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from openhcs.io import fsops
-from openhcs.run.ledger import Ledger
+from openhcs.ledger.ledger import Ledger
 from openhcs.testing.fileops import KillingOps, TracingOps
 
 UNITS = ("images.zarr/A/01", "steps/1_blur.zarr/A/01")

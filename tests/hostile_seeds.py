@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,9 @@ import numpy as np
 
 from hostile_guard import SECRET, SECRET_PIXEL
 from openhcs import FileManager, GlobalPipelineConfig, convert
-from openhcs.constants.constants import ZarrCompressor
+from openhcs.constants.constants import MaterializationBackend, ZarrCompressor
 from openhcs.core.arrays import ArraySpec
-from openhcs.core.config import ZarrConfig
+from openhcs.core.config import VFSConfig, ZarrConfig
 from openhcs.io.fsops import FileOps
 from openhcs.io.zarr_array import write_array
 from openhcs.testing.synthetic import make_plate
@@ -59,6 +60,13 @@ def build(folder: Path) -> None:
     for version in ("0.4", "0.5"):
         config = GlobalPipelineConfig(zarr=ZarrConfig(ngff_version=version), num_workers=1, use_threading=True)
         convert(folder / "imagexpress", folder / f"ome{version}" / "images.zarr", config=config)
+    disk = VFSConfig(materialization_backend=MaterializationBackend.DISK)
+    config = GlobalPipelineConfig(vfs=disk, num_workers=1, use_threading=True)
+    convert(folder / "imagexpress", folder / "tiffs", config=config)
+    generic = folder / "generic"
+    generic.mkdir()
+    for number, path in enumerate(sorted((folder / "imagexpress").rglob("*.TIF")), start=1):
+        shutil.copy(path, generic / f"plate_B0{number}_f1_c1.tif")
     outside(folder / "outside")
 
 

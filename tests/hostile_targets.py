@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from typing import TYPE_CHECKING, Any
@@ -12,10 +13,11 @@ from mutations import mutate
 from openhcs import FileManager, GlobalPipelineConfig, open_plate
 from openhcs.errors import OpenHCSError
 from openhcs.io.zarr_array import open_handle
+from openhcs.ledger.ledger import Ledger
+from openhcs.ledger.sealed import seal
 from openhcs.microscopes.harmony_xml import parse_harmony
 from openhcs.microscopes.htd import parse_htd
 from openhcs.microscopes.metaseries import parse_metaseries
-from openhcs.ledger.ledger import Ledger
 from openhcs.run.status import status
 
 if TYPE_CHECKING:
@@ -93,12 +95,21 @@ def look(plate: Path) -> None:
             worded(error)
 
 
-def plate(source: str, *globs: str, cases: int = 30, then: Callable[[Path], None] = look) -> Target:
+def plate(
+    source: str,
+    *globs: str,
+    cases: int = 30,
+    then: Callable[[Path], None] = look,
+    also: Callable[[Path], None] = lambda _: None,
+) -> Target:
+    """Return the target of a folder of which one file is damaged, ``also`` changed, and ``then`` looked at."""
+
     def call(folder: Path) -> Call:
         copy = Folder(seeds() / source, folder / "plate", globs)
 
         def one(data: bytes) -> None:
-            for _ in copy.damaged(int(data)):
+            for path in copy.damaged(int(data)):
+                also(path)
                 then(copy.root)
 
         return one
@@ -112,6 +123,16 @@ def managed(root: Path) -> None:
     for path in files.list("images.zarr", "zarr")[:2]:
         if files.exists(path, "zarr") and not files.is_dir(path, "zarr"):
             files.load(path, "zarr")
+
+
+def sealed_anew(path: Path) -> None:
+    """Give a damaged file of a ledger the seal that its content needs."""
+    try:
+        content = json.loads(path.read_bytes())
+        content.pop("xxh3", None)
+        path.write_bytes(seal(content))
+    except (ValueError, AttributeError, AssertionError, RecursionError):
+        return
 
 
 def looked(root: Path) -> None:
@@ -219,6 +240,9 @@ TARGETS: dict[str, Target] = {
     "OME-Zarr 0.5 plates": plate("ome0.5", "images.zarr/**/*", then=looked),
     "stores by name": plate("ome0.5", "images.zarr/**/*", then=managed),
     "arrays": plate("arrays", "**/*", then=arrays),
+    "TIFF outputs": plate("tiffs", "images/plate.json", "images/**/*c1_z1_t1.ome.tif"),
+    "folders of TIFFs": plate("generic", "*.tif"),
+    "ledgers sealed anew": plate("ome0.5", ".images.zarr.openhcs/**/*.json", then=ledgers, also=sealed_anew),
     "ledgers": plate("ome0.5", ".images.zarr.openhcs/**/*.json", then=ledgers),
 }
 """Name → target."""

@@ -22,11 +22,11 @@ import zarr
 from openhcs import FileManager, FunctionStep, GlobalPipelineConfig, ZarrCompressor, ZarrConfig
 from openhcs.core.wells import select_wells
 from openhcs.io.fsops import FileOps
+from openhcs.ledger.ledger import Ledger
 from openhcs.plan.compile import compile_plan
 from openhcs.run.execute import execute
 from openhcs.run.facts import gather
 from openhcs.run.fingerprint import step_fingerprint
-from openhcs.run.ledger import Ledger
 from openhcs.run.plates import index_plate
 from openhcs.testing.journal import JournalOps
 from openhcs.testing.powercut import History, lay_down, snapshot, states, tree_key

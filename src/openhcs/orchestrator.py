@@ -92,7 +92,7 @@ class PipelineOrchestrator:
         NotFound, InputError, InvalidPath
             no plate is there, or the output would touch it.
         """
-        from openhcs.run.output import check_apart
+        from openhcs.ledger.output import check_apart
         from openhcs.run.plates import index_plate
 
         self._index = index_plate(self.plate_path, microscope=self.config.microscope, pattern=self._pattern)

@@ -24,7 +24,7 @@ from openhcs import (
     open_plate,
 )
 from openhcs.errors import FormatError, InputError, OpenHCSError
-from openhcs.run.ledger import Ledger
+from openhcs.ledger.ledger import Ledger
 from openhcs.testing.synthetic import make_plate
 
 SIZE = (48, 40)
