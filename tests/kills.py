@@ -27,6 +27,7 @@ WELLS = tuple(f"{row}{column:02d}" for row in "ABC" for column in range(1, 7))
 SHARDS = tuple(",".join(WELLS[number::3]) for number in range(3))
 HANG_S = 120
 CHAIN = 6
+DONE_BEFORE = "everything done before"
 PIPELINE = """
 import time
 from openhcs import FunctionStep
@@ -200,7 +201,7 @@ def state_between(before: Seen, now: Seen) -> str:
     if now.records != before.records:
         return "close" if len(now.records) >= len(WELLS) else "between wells"
     if len(now.records) >= len(WELLS):
-        return "everything done before"
+        return DONE_BEFORE
     return "start-up" if before.prepared or not now.prepared else "prepared"
 
 
@@ -360,7 +361,8 @@ class Kills:
         return killed
 
     def _count(self, victim: str, output: Path, before: Seen) -> None:
-        self.tally.states[state_between(before, Seen.of(output))] += 1
+        state = state_between(before, Seen.of(output))
+        self.tally.states["start-up" if self.seed and state == DONE_BEFORE else state] += 1
         self.tally.victims[victim] += 1
 
     def _finished(self, output: Path) -> None:
