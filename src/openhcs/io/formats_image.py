@@ -117,7 +117,7 @@ def tiff_series(tif: Any, path: Path) -> Any:
         )
     series = tif.series[0]
     size = tif.filehandle.size
-    if not math.prod(series.shape):
+    if not all(isinstance(side, (int, np.integer)) and side > 0 for side in series.shape):
         raise FormatError(f"{path} has no pixels: {series.shape}", path=path, backend=NAME)
     check_room(math.prod(series.shape) * series.dtype.itemsize, path)
     pages = list(series.pages)

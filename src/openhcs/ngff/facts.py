@@ -7,17 +7,19 @@ document beside the TIFFs of an output.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from openhcs.core.plate import Acquisition, Channel
 from openhcs.core.wells import parse_well, row_name
 from openhcs.errors import FormatError
+from openhcs.ngff.parse import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from openhcs.core.plate import PlateIndex
 
+T = TypeVar("T")
 Axes = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 """Sites, time points, channels and z planes of one acquisition, over the whole plate."""
 FORMAT = 1
@@ -140,14 +142,14 @@ class PlateFacts:
                 channels=channels_of(told),
                 acquisitions=acquisitions_of(told),
                 pixel_size_um=(float(size[0]), float(size[1])) if size else None,
-                z_step_um=told.get("z_step_um"),
+                z_step_um=_length(told.get("z_step_um")),
                 positions={
                     (str(one["well"]), int(one["site"])): (float(one["x"]), float(one["y"]))
                     for one in told.get("positions_um", ())
                 },
                 vendor_files={str(one["path"]): str(one.get("digest", "")) for one in told.get("vendor_files", ())},
             )
-        except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+        except (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError) as error:
             if isinstance(error, FormatError):
                 raise
             raise FormatError(f"the facts of a plate are not as openhcs writes them: {error!r}") from None
@@ -155,21 +157,46 @@ class PlateFacts:
 
 def channels_of(told: Mapping[str, Any]) -> tuple[Channel, ...]:
     """Return the channels under our own key; raises what reading a wrong JSON object raises."""
-    names = ("number", "name", "excitation_nm", "emission_nm", "exposure_ms", "color")
-    return tuple(Channel(**{name: one.get(name) for name in names}) for one in told.get("channels", ()))
+    return tuple(
+        Channel(
+            number=_of(int, one["number"]),
+            name=_of(str, one["name"]),
+            excitation_nm=_length(one.get("excitation_nm")),
+            emission_nm=_length(one.get("emission_nm")),
+            exposure_ms=_length(one.get("exposure_ms")),
+            color=_maybe(str, one.get("color")),
+        )
+        for one in told.get("channels", ())
+    )
 
 
 def acquisitions_of(told: Mapping[str, Any]) -> tuple[Acquisition, ...]:
     """Return the acquisitions under our own key; raises what reading a wrong JSON object raises."""
     return tuple(
         Acquisition(
-            number=int(one["number"]),
-            name=str(one["name"]),
+            number=_of(int, one["number"]),
+            name=_of(str, one["name"]),
             projection=bool(one.get("projection", False)),
-            start_time=one.get("start_time"),
+            start_time=_maybe(str, one.get("start_time")),
         )
         for one in told.get("acquisitions", ())
     )
+
+
+def _of(kind: type[T], value: Any) -> T:
+    if type(value) is not kind:
+        raise TypeError(f"{value!r:.80} is no {kind.__name__}")
+    return value
+
+
+def _maybe(kind: type[T], value: Any) -> T | None:
+    return None if value is None else _of(kind, value)
+
+
+def _length(value: Any) -> float | None:
+    if value is None or (type(value) in (int, float) and abs(value) < LARGEST):
+        return value  # type: ignore[no-any-return]
+    raise TypeError(f"{value!r:.80} is no number")
 
 
 def _given(value: Channel | Acquisition) -> dict[str, Any]:
