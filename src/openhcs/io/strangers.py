@@ -91,9 +91,12 @@ def read_plain(path: str | Path, *, limit: int, doing: str = "read the file") ->
     """
     try:
         handle = os.open(path, _FLAGS)
-        with open(handle, "rb") as file:
+        try:
             check_plain(path, os.fstat(handle), limit)
-            return file.read(limit + 1)
+            with open(handle, "rb", closefd=False) as file:
+                return file.read(limit + 1)
+        finally:
+            os.close(handle)
     except OSError as error:
         if isinstance(error, NotADirectoryError):
             error = FileNotFoundError(2, os.strerror(2), os.fspath(path))
