@@ -20,6 +20,11 @@ def wait(_: Path) -> None:
     time.sleep(60)
 
 
+def work(_: Path) -> None:
+    while True:
+        pass
+
+
 def take(_: Path) -> int:
     return int(np.ones(400 * 2**20, np.uint8)[-1])
 
@@ -50,6 +55,7 @@ def run_code(_: Path) -> None:
 
 FAULTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "a hang": (wait, "takes over 2 s"),
+    "work without end": (work, "takes over 2 s"),
     "a crash": (crash, "ended the process"),
     "memory": (take, "MB taken"),
     "a foreign error": (foreign, "KeyError"),
