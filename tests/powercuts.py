@@ -35,6 +35,7 @@ from openhcs.testing.synthetic import make_plate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from openhcs.run.result import RunResult
     from openhcs.testing.powercut import State
 
 RECORD = re.compile(r".*/commits/([^/]+)\.(\d+)\.json")
@@ -139,6 +140,14 @@ class PlateWork(Work):
         prints = {number: step_fingerprint(step) for number, step in enumerate(steps, start=1)}
         facts = gather(str(self._inputs / self.output), probed={}, fingerprints=prints)
         return compile_plan(index, steps, config or self.config, facts, wells=select_wells(index.wells, None))
+
+    def run(self, top: Path, ops: FileOps) -> RunResult:
+        """Return what came of the run."""
+        raise NotImplementedError
+
+    def act(self, top: Path, ops: FileOps) -> None:
+        result = self.run(top, ops)
+        assert result.ok, result.failed
 
     def close(self) -> None:
         shutil.rmtree(self._inputs)
@@ -252,8 +261,8 @@ class Convert(PlateWork):
         make_plate(self._inputs / "plate", wells=["A01", "B02"], sites=1, channels=("DAPI",), size=(16, 16))
         self._plan = self.plan("plate")
 
-    def act(self, top: Path, ops: FileOps) -> None:
-        assert execute(self._plan, (), str(top / self.output), ops=ops).ok
+    def run(self, top: Path, ops: FileOps) -> RunResult:
+        return execute(self._plan, (), str(top / self.output), ops=ops)
 
 
 def brighter(stack):
@@ -275,8 +284,8 @@ class NewPlate(PlateWork):
         self._steps = (FunctionStep(brighter, force_disk_output="disk", **how), FunctionStep(brighter, **how))
         self._plan = self.plan("plate", self._steps)
 
-    def act(self, top: Path, ops: FileOps) -> None:
-        assert execute(self._plan, self._steps, str(top / self.output), ops=ops).ok
+    def run(self, top: Path, ops: FileOps) -> RunResult:
+        return execute(self._plan, self._steps, str(top / self.output), ops=ops)
 
 
 class Changed(PlateWork):
@@ -297,8 +306,8 @@ class Changed(PlateWork):
         gone = self.pixels_before.keys() - records_in(state.tree).keys()
         return [f"{well} was committed and is lost" for well in gone] + super().look(top, state)
 
-    def act(self, top: Path, ops: FileOps) -> None:
-        assert execute(self._plan, (), str(top / self.output), ops=ops).ok
+    def run(self, top: Path, ops: FileOps) -> RunResult:
+        return execute(self._plan, (), str(top / self.output), ops=ops)
 
 
 class ReplaceWell(Changed):
@@ -338,8 +347,8 @@ class StartAnew(Changed):
     def look(self, top: Path, state: State) -> list[str]:
         return PlateWork.look(self, top, state)
 
-    def act(self, top: Path, ops: FileOps) -> None:
-        assert execute(self._plan, (), str(top / self.output), exist="replace", ops=ops).ok
+    def run(self, top: Path, ops: FileOps) -> RunResult:
+        return execute(self._plan, (), str(top / self.output), exist="replace", ops=ops)
 
 
 class Recover(ReplaceWell):

@@ -277,3 +277,12 @@ def test_too_few_open_files_are_noticed_before_anything_starts(plate, tmp_path):
     assert "ulimit -n 1024" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert subprocess.run(words, check=False, timeout=120, capture_output=True).returncode == 0
+
+
+def test_a_promise_that_the_file_system_cannot_keep_is_told_each_time(plate, tmp_path, monkeypatch):
+    monkeypatch.setattr("openhcs.ledger.output.network_kind", lambda path: "nfs4")
+    for _ in range(2):
+        events = []
+        assert convert(plate, tmp_path / "o.zarr", config=SERIAL, on_event=events.append).ok
+        told = [event.message for event in events if event.kind == "warning"]
+        assert any("nfs4 is a network file system" in one for one in told)

@@ -22,6 +22,7 @@ from openhcs.errors import (
     StorageError,
 )
 from openhcs.io import locks
+from openhcs.io.mounts import network_kind
 from openhcs.ledger.commit import files_below, listed, listing, read_entry, sync_parents
 
 if TYPE_CHECKING:
@@ -192,6 +193,11 @@ def probe(tmp: Path, ops: FileOps) -> tuple[str, ...]:
     """
     folder = tmp / f"probe-{secrets.token_hex(4)}"
     weaker = []
+    if (kind := network_kind(tmp)) is not None:
+        weaker.append(
+            f"{kind} is a network file system: whether a sync outlives a power cut of the server, and whether locks "
+            "hold between machines, is up to the server; let one machine write here at a time"
+        )
     try:
         for name in ("one", "other"):
             ops.make_dirs(folder / name)

@@ -101,7 +101,7 @@ class _Run:
     def execute(self, exist: str) -> RunResult:
         known = self._holds_this_plan()
         again = exist == "replace" and known
-        self.ledger.prepare(
+        weaker = self.ledger.prepare(
             self._plan_text() if known else self.plan.to_json(),
             self.plan.id,
             exist="auto" if again else exist,
@@ -113,7 +113,7 @@ class _Run:
             committed = set() if again else self._committed()
             skipped = [task for task in self.plan.tasks if task.well in committed]
             todo = [task for task in self.plan.tasks if task.well not in committed]
-            self._started(todo, skipped)
+            self._started(todo, skipped, weaker)
             if todo:
                 self._work_and_tell(todo)
         if self.done or skipped:
@@ -221,11 +221,11 @@ class _Run:
             seconds=time.perf_counter() - self.start,
         )
 
-    def _started(self, todo: list[Task], skipped: list[Task]) -> None:
+    def _started(self, todo: list[Task], skipped: list[Task], weaker: tuple[str, ...]) -> None:
         total = sum(task.bytes_in for task in todo)
         wells = tuple(task.well for task in self.plan.tasks)
         self.tell(Event(kind="started", total_wells=len(wells), total_bytes=total, wells=wells))
-        for warning in self.plan.warnings:
+        for warning in (*self.plan.warnings, *weaker):
             self.tell(Event(kind="warning", message=warning))
         for task in skipped:
             self.tell(Event(kind="well_skipped", well=task.well))
