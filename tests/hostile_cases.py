@@ -159,6 +159,18 @@ def foreign(image: Path) -> None:
     told(lambda one: one.update(shape=[one["shape"][0], 10**9, *one["shape"][2:]]))(image / "0" / "zarr.json")
 
 
+def by_name(build: Build) -> Build:
+    """Ask a FileManager for the planes of the plate that was built."""
+
+    def named(folder: Path) -> Ask:
+        build(folder)
+        (folder / "plate").rename(folder / "plate.zarr")
+        files = FileManager(folder)
+        return lambda: [files.load(path, "zarr") for path in files.list("plate.zarr", "zarr")]
+
+    return named
+
+
 def linked(target: str | Path) -> Callable[[Path], object]:
     """Put a link where a file or folder was."""
 

@@ -11,6 +11,7 @@ from hostile_cases import (
     HEAD,
     Case,
     asked,
+    by_name,
     changed,
     fifo,
     folder_instead,
@@ -199,6 +200,9 @@ PLATES = {
     ),
     "an OME-Zarr image of 10**9 z planes": Case(
         changed("ome0.5/images.zarr", LEVEL, told(lambda one: one.update(shape=[10**9, *one["shape"][1:]]))), "A/01/0"
+    ),
+    "a foreign OME-Zarr image of 10**9 z planes, by name": Case(
+        by_name(changed("ome0.5/images.zarr", "A/01/0", foreign)), "A/01/0"
     ),
     "a foreign OME-Zarr image of 10**9 z planes": Case(changed("ome0.5/images.zarr", "A/01/0", foreign), "A/01/0"),
     "an OME-Zarr image of planes of 2 TB": Case(

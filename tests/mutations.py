@@ -174,7 +174,7 @@ def json_value(rng: Rng, data: bytes, _: Sequence[bytes]) -> bytes:
         json.dumps(document)
     except (ValueError, RecursionError):
         return flip(rng, data, ())
-    spots = list(_spots(document))
+    spots = _spots(document)
     if not spots:
         return json.dumps(rng.choice(VALUES)).encode()
     holder, key = rng.choice(spots)
@@ -200,11 +200,16 @@ def json_value(rng: Rng, data: bytes, _: Sequence[bytes]) -> bytes:
         return data
 
 
-def _spots(value: Any) -> Any:
-    keys = value.keys() if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
-    for key in list(keys):
-        yield value, key
-        yield from _spots(value[key])
+def _spots(value: Any) -> list[tuple[Any, Any]]:
+    """Return each place in a document: what holds it, and its key."""
+    found: list[tuple[Any, Any]] = []
+    rest = [value]
+    while rest:
+        one = rest.pop()
+        keys = one.keys() if isinstance(one, dict) else range(len(one)) if isinstance(one, list) else ()
+        found += [(one, key) for key in keys]
+        rest += [one[key] for key in keys]
+    return found
 
 
 def json_deep(rng: Rng, data: bytes, _: Sequence[bytes]) -> bytes:

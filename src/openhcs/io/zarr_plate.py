@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import os
 import re
 from dataclasses import dataclass, replace
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
+MOST_PLANES = 100_000
+"""Planes of one image."""
 PLANE_NAME = re.compile(
     r"(?P<well>[A-Z]{1,2}\d{1,2})_s(?P<site>\d+)(?:_a(?P<acquisition>\d+))?_c(?P<channel>\d+)"
     r"_z(?P<z>\d+)_t(?P<t>\d+)(?:\.[A-Za-z0-9.]+)?"
@@ -158,6 +161,8 @@ class PlateStore:
         folder = _inside(group, image.levels[0].path)
         axes = image.axis_names[:-2]
         numbers = [_numbers(own, axis, place, folder) for place, axis in enumerate(axes)]
+        if (planes := math.prod(map(len, numbers))) > MOST_PLANES:
+            raise FormatError(f"{folder} has {planes} planes; no more than {MOST_PLANES} are read", path=folder)
         site = int(own.get("site", number + 1))
         self._sites[group] = site
         gaps = {(gap["t"], gap["c"], gap["z"]) for gap in own.get("gaps", ())}
@@ -230,7 +235,9 @@ class _place_of:  # noqa: N801 - reads as a word after "with"
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, OpenHCSError) and error.path is None:
             raise FormatError(f"{self._folder}: {error}", path=self._folder) from error
-        if isinstance(error, (KeyError, TypeError, ValueError)) and not isinstance(error, OpenHCSError):
+        if isinstance(error, (KeyError, TypeError, ValueError, AttributeError, OverflowError)) and not isinstance(
+            error, OpenHCSError
+        ):
             raise FormatError(f"{self._folder}: {error!r} in our own metadata", path=self._folder) from error
 
 

@@ -234,7 +234,7 @@ def _channel_name(text: str) -> str:
 def _channels(named: Sequence[_Named]) -> tuple[Channel, ...]:
     """Return channels by the numbers in the names; texts count from 1 in natural order."""
     texts = {_channel_name(one.values["channel"]) for one in named if "channel" in one.values}
-    if all(text.isdigit() for text in texts):
+    if all(text.isascii() and text.isdigit() for text in texts):
         return tuple(Channel(number=number, name=str(number)) for number in sorted(map(int, texts)))
     ordered = sorted(texts, key=natural_key)
     return tuple(Channel(number=number, name=text) for number, text in enumerate(ordered, start=1))

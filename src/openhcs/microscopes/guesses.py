@@ -54,14 +54,14 @@ WITHOUT_WELL = (
     "c{channel}.*",
 )
 BEFORE = ("", "*_", "*-")
-LOOKED_AT = 2000
+LOOKED_AT = 800
 ENOUGH = 0.5
 """A form that fits fewer of the files than this share is no form of this folder."""
 
 
 def guess(paths: Sequence[str]) -> Pattern | None:
     """Return the form that tells most of the files apart, the first of equals; None where none fits."""
-    step = max(1, len(paths) // LOOKED_AT)
+    step = max(1, -(-len(paths) // LOOKED_AT))
     sample = paths[::step]
     best, most = None, ENOUGH * len(sample)
     for form in _forms():
