@@ -12,7 +12,7 @@ import pytest
 from pages import markdown_blocks
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
+PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs/guarantees.md")
 
 
 def text_of(page: str) -> str:
@@ -27,8 +27,24 @@ def commands(program: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("words", commands("make"), ids=" ".join)
 def test_every_make_command_has_a_target(words: list[str]) -> None:
-    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-    assert words[1] in targets
+    assert words[1] in make_targets()
+
+
+def make_targets() -> list[str]:
+    return re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_the_command_beside_each_promise_runs_tests_that_are_there() -> None:
+    quoted = re.findall(r"`(make [^`\n]+)`", text_of("docs/guarantees.md") + text_of("SECURITY.md"))
+    checks = [shlex.split(words) for words in quoted if "ARGS" in words]
+    assert len(checks) >= 11
+    for _, target, args in checks:
+        assert target in make_targets()
+        for path in args.removeprefix("ARGS=").split():
+            found = [ROOT / path] if path.endswith(".py") else sorted((ROOT / path).glob("test_*.py"))
+            assert found, path
+            heavy = [one for one in found if "pytest.mark.crash" in one.read_text(encoding="utf-8")]
+            assert heavy or target == "test", path
 
 
 @pytest.mark.parametrize("words", commands("openhcs"), ids=" ".join)
@@ -48,7 +64,7 @@ def test_the_first_result_takes_two_commands() -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_to_files(page: str) -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", text_of(page))
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    assert [link for link in links if not (ROOT / page).parent.joinpath(link).exists()] == []
 
 
 @pytest.mark.parametrize("page", PAGES)

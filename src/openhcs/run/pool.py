@@ -127,6 +127,10 @@ class Processes:
                         yield Outcome(task, Broken(error=_lost(task), traceback=""))
                     else:
                         waiting.appendleft(task)
+        except WorkerLost:
+            # What told this run to stop may have ended the process that starts workers too.
+            if not stop.wait(POLL_S):
+                raise
         finally:
             crew.dismiss()
 
@@ -203,6 +207,11 @@ class _Crew:
             ours, theirs = self._context.Pipe()
             process = self._context.Process(target=worker.main, args=(theirs, self._job, self._threads), daemon=True)
             process.start()
+        except (EOFError, ConnectionError) as error:
+            raise WorkerLost(
+                "the process that starts workers was ended from outside. What is committed stays; run the same command "
+                "again to go on."
+            ) from error
         except OSError as error:
             raise from_oserror(error, doing="start a worker process") from error
         theirs.close()

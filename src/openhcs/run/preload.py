@@ -14,3 +14,6 @@ import numpy as np  # noqa: E402, F401 - after the thread counts
 import tensorstore  # noqa: E402, F401 - import is safe before a fork, use is not
 
 import openhcs.run.task  # noqa: E402, F401 - a worker finds its code ready
+from openhcs.run.worker import outlive_signals  # noqa: E402
+
+outlive_signals()

@@ -24,7 +24,7 @@ def main(connection: Connection[Any, Any], job_bytes: bytes, threads: int) -> No
 
     The first answer is `READY`; each later one is a `Report` or the error that stopped the task.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    outlive_signals()
     _leave_with_parent()
     keep_freed_memory()
     import cloudpickle
@@ -37,6 +37,19 @@ def main(connection: Connection[Any, Any], job_bytes: bytes, threads: int) -> No
         connection.send(READY)
         while (task := connection.recv()) is not None:
             connection.send(attempt(job, task))
+
+
+def outlive_signals() -> None:
+    """Go on when the whole process group is told to end: the parent was told too and says when it is time.
+
+    A handler, not SIG_IGN, which programs that a step starts would inherit.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _go_on)
+
+
+def _go_on(_number: int, _frame: object) -> None:
+    pass
 
 
 def _leave_with_parent() -> None:
