@@ -67,6 +67,7 @@ def build(folder: Path) -> None:
     generic.mkdir()
     for number, path in enumerate(sorted((folder / "imagexpress").rglob("*.TIF")), start=1):
         shutil.copy(path, generic / f"plate_B0{number}_f1_c1.tif")
+    every_codec(folder / "arrays")
     outside(folder / "outside")
 
 
@@ -98,23 +99,17 @@ def below(folder: Path, *patterns: str) -> list[bytes]:
     return [path.read_bytes() for pattern in patterns for path in sorted(folder.glob(pattern)) if path.is_file()]
 
 
-def every_codec(folder: Path) -> Path:
-    """Make arrays of every codec in both versions, once."""
-    made = folder / "arrays"
-    if not made.exists():
-        for version, codec, dtype in [
-            (v, c, d) for v in (2, 3) for c in CODECS for d in DTYPES[: 4 if c == "ZSTD" else 1]
-        ]:
-            shards = (24, 20) if version == 3 and dtype != "uint8" else None
-            spec = ArraySpec(
-                shape=(24, 20),
-                dtype=dtype,
-                chunks=(12, 10),
-                shards=shards,
-                zarr_format=version,
-                compressor=ZarrCompressor[codec],
-                level=1,
-                shuffle=codec != "ZSTD",
-            )
-            write_array(made / f"v{version}_{codec}_{dtype}", PLANE.astype(dtype), spec, FileOps())
-    return made
+def every_codec(folder: Path) -> None:
+    """Make arrays of every codec in both versions."""
+    for version, codec, dtype in [(v, c, d) for v in (2, 3) for c in CODECS for d in DTYPES[: 4 if c == "ZSTD" else 1]]:
+        spec = ArraySpec(
+            shape=(24, 20),
+            dtype=dtype,
+            chunks=(12, 10),
+            shards=(24, 20) if version == 3 and dtype != "uint8" else None,
+            zarr_format=version,
+            compressor=ZarrCompressor[codec],
+            level=1,
+            shuffle=codec != "ZSTD",
+        )
+        write_array(folder / f"v{version}_{codec}_{dtype}", PLANE.astype(dtype), spec, FileOps())

@@ -43,7 +43,7 @@ from hostile_calls import (
     toml,
     wells,
 )
-from hostile_seeds import PLANE, Target, below, every_codec, real, seeds, worded
+from hostile_seeds import PLANE, Target, below, real, seeds, worded
 
 
 def prepare(name: str, folder: Path) -> Callable[[int], Any]:
@@ -191,7 +191,7 @@ TARGETS: dict[str, Target] = {
     ),
     "array documents": Target(
         kind="json",
-        samples=lambda at: below(every_codec(at), "*/zarr.json", "*/.zarray"),
+        samples=lambda at: below(at / "arrays", "*/zarr.json", "*/.zarray"),
         call=lambda _: array_document,
         cases=500,
     ),
