@@ -263,7 +263,7 @@ NAMES = {
                 "x" * 256 + ".npy",
                 "é" * 128 + ".npy",
             ),
-            *("CON", "nul.npy", "a/com1.npy", "a\\b.npy", "\ud800.npy"),
+            *("deep/" * 1500 + "a.npy", "CON", "nul.npy", "a/com1.npy", "a\\b.npy", "\ud800.npy"),
         )
     },
     **{

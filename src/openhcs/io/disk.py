@@ -31,7 +31,7 @@ from openhcs.io.formats import (
     types_files,
 )
 from openhcs.io.fsops import FileOps, is_temporary
-from openhcs.io.paths import Root, Twins, join, name_of, normal, parent_of
+from openhcs.io.paths import Root, Twins, check_length, join, name_of, normal, parent_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -158,6 +158,7 @@ class DiskBackend:
     def _free(self, path: str, *, overwrite: bool) -> Path:
         """Return where a value may be put."""
         target = self._at(path)
+        check_length(target, path)
         self._refuse_value_above(path)
         if target.is_dir() and not target.is_symlink():
             raise AlreadyExists(f"{path} is a folder", path=path, backend=NAME)

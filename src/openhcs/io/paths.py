@@ -20,6 +20,8 @@ _RESERVED = r"(?!(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?:[./]|$))"
 _PART = rf"(?!\.\.?(?:/|$)){_RESERVED}[\w .+@=,()#-]{{1,255}}"
 _PLAIN = re.compile(rf"/?{_PART}(?:/{_PART})*", re.ASCII | re.IGNORECASE)
 """Paths that are normal and legal as they stand: nearly all there are."""
+MOST_BYTES = 3500
+"""Bytes of the longest path that is written: with what lies below it, it stays under the 4096 of a system."""
 MOST_FOLDERS = 64
 """Folders of which the names are kept in mind."""
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -158,6 +160,19 @@ class Root:
         if real != self._real and not real.startswith(self._real.rstrip(os.sep) + os.sep):
             raise InvalidPath(f"{key!r} leaves {self.folder} through a link", path=key)
         return found
+
+
+def check_length(at: Path, path: str) -> None:
+    """Refuse to write at a path that is too long.
+
+    Raises
+    ------
+    InvalidPath
+        it is longer than `MOST_BYTES`.
+    """
+    size = len(os.fsencode(at))
+    if size > MOST_BYTES:
+        raise InvalidPath(f"{path[:80]} …: the path has {size} bytes; no more than {MOST_BYTES} are written", path=path)
 
 
 class Twins:

@@ -20,7 +20,7 @@ from openhcs.core.config import ZarrConfig
 from openhcs.errors import AlreadyExists, InvalidPath, InvalidType, InvalidValue, NotFound, OpenHCSError
 from openhcs.io.blocks import Blocks
 from openhcs.io.fsops import TEMPORARY, FileOps
-from openhcs.io.paths import Twins
+from openhcs.io.paths import Twins, check_length
 from openhcs.io.values import array_of
 from openhcs.io.zarr_array import create_handle, open_handle, write_array
 from openhcs.io.zarr_document import group_document
@@ -245,6 +245,7 @@ class ZarrBackend:
 
     def _free_place(self, path: str, *, overwrite: bool) -> _Place:
         place = self._place(path)
+        check_length(place.folder, path)
         if not place.inside:
             raise InvalidPath(f"{path!r} names a store, not an array in it", path=path, backend=NAME)
         for part in place.inside:

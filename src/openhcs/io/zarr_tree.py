@@ -31,9 +31,9 @@ class Node(Enum):
 
 def node_of(folder: Path) -> Node:
     """Return what a folder is; one with a document that cannot be read counts as an array, which then says why."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return Node.NOTHING
-    if (folder / ".zarray").exists():
+    if os.path.exists(folder / ".zarray"):
         return Node.ARRAY
     path = folder / "zarr.json"
     try:
