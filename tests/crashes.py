@@ -4,8 +4,6 @@ Run as a program: ``python crashes.py FOLDER MODE``. It forks, so it must not be
 threads run.
 """
 
-
-
 from __future__ import annotations
 
 import os

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mutations import mutate
-from openhcs import FileManager, GlobalPipelineConfig, open_plate
+from openhcs import FileManager, GlobalPipelineConfig, open_plate, validate
 from openhcs.errors import OpenHCSError
 from openhcs.io.zarr_array import open_handle
 from openhcs.ledger.ledger import Ledger
@@ -18,6 +18,7 @@ from openhcs.ledger.sealed import seal
 from openhcs.microscopes.harmony_xml import parse_harmony
 from openhcs.microscopes.htd import parse_htd
 from openhcs.microscopes.metaseries import parse_metaseries
+from openhcs.run.close import close
 from openhcs.run.status import status
 
 if TYPE_CHECKING:
@@ -149,6 +150,8 @@ def ledgers(root: Path) -> None:
         ledger.notes.failures,
         lambda: ledger.verify("A01"),
         lambda: status(root / "images.zarr"),
+        lambda: validate(root / "images.zarr", deep=True),
+        lambda: close(ledger),
     ):
         try:
             ask()

@@ -19,6 +19,7 @@ import xxhash
 
 from openhcs.errors import FormatError, NotFound, OpenHCSError, OutputExists, from_oserror
 from openhcs.io.fsops import aside
+from openhcs.ledger import shapes
 from openhcs.ledger.sealed import read_sealed
 from openhcs.ledger.staging import OUT, checked
 
@@ -91,18 +92,18 @@ def read_entry(places: Places, entry: Entry) -> Record:
     """
     path = places.commits / entry.name
     try:
-        record = read_sealed(path)
+        record = read_sealed(path, shapes.RECORD)
+        if shapes.RUN_RECORD.keys() & record.keys() - {"plan"}:
+            shapes.checked_shape(record, shapes.RUN_RECORD, path)
+        for inside in (*record["units"], *(one["path"] for one in record["objects"]), record["staging"]):
+            checked(inside)
+        return record
     except FormatError as error:
         raise FormatError(
             f"{error.message}. Remove it and the folders of {entry.task} to have that well done again.",
             path=path,
             well=entry.task,
         ) from error
-    if {"units", "objects", "staging"} <= record.keys():
-        for inside in (*record["units"], *(one["path"] for one in record["objects"]), record["staging"]):
-            checked(inside)
-        return record
-    raise FormatError(f"{path} is no commit record. Remove it to have {entry.task} done again.", path=path)
 
 
 def publish(places: Places, entry: Entry, record: Record, old: Record | None) -> None:

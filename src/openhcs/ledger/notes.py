@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from openhcs.core.checks import plain_name
 from openhcs.errors import FormatError, NotFound
+from openhcs.ledger import shapes
 from openhcs.ledger.commit import listing
 from openhcs.ledger.sealed import read_bytes, read_sealed, seal, seal_text, unseal_text
+from openhcs.ledger.shapes import checked_shape
+from openhcs.ledger.staging import checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,11 +47,12 @@ class Notes:
         """Return format, plan identity and the promises that the file system does not keep."""
         path = self.folder / HEAD
         try:
-            head = read_sealed(path)
+            head = read_sealed(path, {"format": int})
         except NotFound:
             raise NotFound(f"{self.output} holds no work of openhcs.", path=self.output) from None
         if head.get("format") != FORMAT:
             raise FormatError(f"{path} was made by another version of openhcs; use that version for it.", path=path)
+        checked_shape(head, shapes.HEAD, path)
         return head
 
     def plan_id(self) -> str | None:
@@ -65,13 +69,20 @@ class Notes:
         path = self.folder / PLAN
         return unseal_text(read_bytes(path), path).decode()
 
+    def plan(self) -> dict[str, Any]:
+        """Return the plan as JSON knows it, with its wells."""
+        return read_sealed(self.folder / PLAN, shapes.PLAN)
+
     def renew_plan(self, plan_json: str) -> None:
         """Keep the text of the same plan as it is now: it may be run for more wells."""
         self._put(PLAN, seal_text(plan_json.encode()))
 
     def facts(self) -> dict[str, Any]:
         """Return what the output's documents are made of, beside the records; `NotFound` if nothing ran yet."""
-        return read_sealed(self.folder / FACTS)
+        facts = read_sealed(self.folder / FACTS, shapes.FACTS)
+        for one in facts["plate"]["vendor_files"]:
+            checked(one["path"])
+        return facts
 
     def keep_facts(self, facts: Mapping[str, Any]) -> None:
         """Keep what documents are made of, so that anybody can close the output."""
@@ -79,7 +90,7 @@ class Notes:
 
     def documents(self) -> dict[str, str]:
         """Return the digest of every derived document, by its path in the output."""
-        return dict(self._optional(DOCUMENTS).get("documents", {}))
+        return dict(self._optional(DOCUMENTS, shapes.DOCUMENTS).get("documents", {}))
 
     def keep_documents(self, digests: Mapping[str, str]) -> None:
         """Note documents before they are written, so that they are known as ours.
@@ -94,7 +105,7 @@ class Notes:
 
     def units(self) -> set[str]:
         """Return the units that were being removed: their empty parents are ours too."""
-        return set(self._optional(UNITS).get("units", ()))
+        return set(self._optional(UNITS, shapes.UNITS).get("units", ()))
 
     def keep_units(self, units: Iterable[str]) -> None:
         """Note units before they are removed, with those noted earlier."""
@@ -107,9 +118,9 @@ class Notes:
                 self.ops.unlink(path)
                 self.ops.sync_dir(path.parent)
 
-    def _optional(self, name: str) -> dict[str, Any]:
+    def _optional(self, name: str, shape: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            return read_sealed(self.folder / name)
+            return read_sealed(self.folder / name, shape)
         except NotFound:
             return {}
 
@@ -118,7 +129,7 @@ class Notes:
         found = {}
         for path in listing(self.folder / FAILURES):
             try:
-                found[path.stem] = read_sealed(path)
+                found[path.stem] = read_sealed(path, shapes.FAILURE)
             except FormatError as error:
                 found[path.stem] = {"step": "", "message": error.message, "traceback": ""}
         return found

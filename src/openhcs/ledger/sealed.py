@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import xxhash
 
-from openhcs.errors import FormatError, from_oserror
+from openhcs.core.documents import parse_json
+from openhcs.errors import FormatError
+from openhcs.io.strangers import read_plain
+from openhcs.ledger.shapes import checked_shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+LARGEST = 128 * 2**20
 _SEAL = re.compile(rb'\{"xxh3":"([0-9a-f]{16})",')
 
 
@@ -44,29 +48,30 @@ def unseal_text(data: bytes, path: Path) -> bytes:
 
 def unseal(data: bytes, path: Path) -> dict[str, Any]:
     """Return the content of a sealed file."""
-    content = json.loads(unseal_text(data, path))
-    assert isinstance(content, dict)
+    content = parse_json(unseal_text(data, path), path)
+    if not isinstance(content, dict):
+        raise FormatError(f"{path} holds no JSON object", path=path)
     return content
 
 
-def read_sealed(path: Path) -> dict[str, Any]:
-    """Return the content of the sealed file at ``path``.
+def read_sealed(path: Path, shape: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the content of the sealed file at ``path``, of a shape of `openhcs.ledger.shapes`.
 
     Raises
     ------
     NotFound
         nothing is there.
     FormatError
-        it was changed after it was written.
+        it was changed after it was written, or is of another shape, too large, or no plain file.
     StorageError
         the system refused to read it.
     """
-    return unseal(read_bytes(path), path)
+    content = unseal(read_bytes(path), path)
+    if shape is not None:
+        checked_shape(content, shape, path)
+    return content
 
 
 def read_bytes(path: Path) -> bytes:
     """Return a file's bytes, or raise what `read_sealed` raises."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise from_oserror(error, doing="read", path=path) from error
+    return read_plain(path, limit=LARGEST, doing="read the ledger")

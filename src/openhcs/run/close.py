@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING
 
+from openhcs.errors import FormatError
 from openhcs.run.derive import OutputFacts, documents
 
 if TYPE_CHECKING:
@@ -20,7 +22,15 @@ def derive(ledger: Ledger, *, final: bool) -> tuple[str, ...]:
     if not records:
         return ()
     facts = OutputFacts.from_json(ledger.notes.facts())
-    return ledger.write_derived(documents(facts, records.values(), final=final))
+    try:
+        made = documents(facts, records.values(), final=final)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error) as error:
+        raise FormatError(
+            f"the commit records of {ledger.output} are not as openhcs writes them, so no plate can be made of them: "
+            f"{error!r}",
+            path=ledger.folder,
+        ) from error
+    return ledger.write_derived(made)
 
 
 def close(ledger: Ledger) -> tuple[str, ...]:

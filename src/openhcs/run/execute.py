@@ -130,6 +130,7 @@ class _Run:
     def _plan_text(self) -> str:
         """Return the plan's text with the wells it was run for earlier; without them if the kept text is damaged."""
         try:
+            self.ledger.notes.plan()
             return with_wells_of(self.plan.to_json(), self.ledger.plan_json())
         except FormatError:
             return self.plan.to_json()

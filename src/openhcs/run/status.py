@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -33,7 +32,8 @@ def status(output: str | Path) -> Status:
         the folder holds no work of ours.
     """
     ledger = Ledger(output)
-    plan = json.loads(ledger.plan_json())
+    ledger.plan_id()
+    plan = ledger.notes.plan()
     records = ledger.records()
     failures = {
         well: Failure(well=well, step=info["step"], message=info["message"], traceback=info["traceback"])
