@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import multiprocessing
+import signal
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor
 from concurrent.futures import wait as wait_futures
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -189,6 +191,20 @@ class _Hand:
             self.connection.send(task)
 
 
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Hold signals back while a process starts: it inherits that until it knows what to do with them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # starting it lets signals through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, worker.FOR_THE_RUN)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class _Crew:
     """All worker processes of a run."""
 
@@ -206,7 +222,8 @@ class _Crew:
         try:
             ours, theirs = self._context.Pipe()
             process = self._context.Process(target=worker.main, args=(theirs, self._job, self._threads), daemon=True)
-            process.start()
+            with _signals_held():
+                process.start()
         except (EOFError, ConnectionError) as error:
             raise WorkerLost(
                 "the process that starts workers was ended from outside. What is committed stays; run the same command "

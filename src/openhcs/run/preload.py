@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import os
 
+from openhcs.run.worker import outlive_signals
+
+outlive_signals()
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
@@ -14,6 +17,3 @@ import numpy as np  # noqa: E402, F401 - after the thread counts
 import tensorstore  # noqa: E402, F401 - import is safe before a fork, use is not
 
 import openhcs.run.task  # noqa: E402, F401 - a worker finds its code ready
-from openhcs.run.worker import outlive_signals  # noqa: E402
-
-outlive_signals()

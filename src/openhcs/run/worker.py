@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 READY = "ready"
 PRELOAD = ("openhcs.run.preload",)
+FOR_THE_RUN = (signal.SIGINT, signal.SIGTERM)
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _KEEP = 256 * 2**20
 
@@ -42,10 +43,13 @@ def main(connection: Connection[Any, Any], job_bytes: bytes, threads: int) -> No
 def outlive_signals() -> None:
     """Go on when the whole process group is told to end: the parent was told too and says when it is time.
 
-    A handler, not SIG_IGN, which programs that a step starts would inherit.
+    A handler, not SIG_IGN, which programs that a step starts would inherit. Until here the signals are held
+    back by the one who starts this process.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in FOR_THE_RUN:
         signal.signal(number, _go_on)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, FOR_THE_RUN)
 
 
 def _go_on(_number: int, _frame: object) -> None:
