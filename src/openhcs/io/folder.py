@@ -1,7 +1,8 @@
 """A folder as a microscope sees it: one directory pass, headers and small files on request.
 
-Names are kept byte for byte. Links to folders are not followed, so no loop is walked, and a link that
-leads out of the folder is refused; hidden files and unfinished ones are left out.
+Names are kept byte for byte. Links to folders are not followed, so no loop is walked; a link to a file
+is that file, as workflow systems lay plates out, but a document of a Zarr store that leads out of the
+folder is refused. Hidden files and unfinished ones are left out.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from openhcs.core.plate import FileSource
 from openhcs.core.wells import natural_key
-from openhcs.errors import NotFound, from_oserror
+from openhcs.errors import InvalidPath, NotFound, from_oserror
 from openhcs.io.strangers import Fence, read_plain
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from openhcs.core.plate import TiffHeader
 
+ZARR_DOCUMENTS = frozenset({"zarr.json", ".zgroup", ".zattrs", ".zarray"})
 READ_LIMIT = 256 * 2**20
 
 
@@ -45,13 +47,7 @@ class FolderFiles:
         return self._root
 
     def list(self) -> tuple[FileSource, ...]:
-        """Return every file in natural order; the directory is read at the first call only.
-
-        Raises
-        ------
-        InvalidPath
-            a file is a link that leads out of the folder.
-        """
+        """Return every file in natural order; the directory is read at the first call only."""
         if self._files is None:
             found = list(self._walk(self._root, ""))
             self._files = tuple(sorted(found, key=lambda file: natural_key(file.path)))
@@ -68,8 +64,6 @@ class FolderFiles:
             if entry.is_dir(follow_symlinks=False):
                 yield from self._walk(entry.path, f"{prefix}{entry.name}/")
             elif _is_file(entry):
-                if entry.is_symlink():
-                    self._fence.check(entry.path)
                 told = entry.stat()
                 yield FileSource(f"{prefix}{entry.name}", size=told.st_size, mtime_ns=told.st_mtime_ns)
 
@@ -81,12 +75,15 @@ class FolderFiles:
         FormatError
             it is larger than ``limit`` bytes, or no plain file.
         InvalidPath
-            links lead out of the folder.
+            the path leads out of the folder.
         NotFound, StorageError
             it is not there, or cannot be read.
         """
         full = os.path.join(self._root, path)
-        self._fence.check(full)
+        if os.path.basename(path) in ZARR_DOCUMENTS:
+            self._fence.check(full)
+        elif os.path.isabs(path) or ".." in path.replace("\\", "/").split("/"):
+            raise InvalidPath(f"{path} leads out of {self._root}", path=full)
         return read_plain(full, limit=limit)
 
     def tiff_header(self, path: str) -> TiffHeader:

@@ -1,4 +1,4 @@
-"""Files of strangers: links that stay inside are followed, all else is refused, and what is lawful is read."""
+"""Files of strangers: links in stores lead about within, all else is refused, and what is lawful is read."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from openhcs import FileManager, ZarrConfig, open_plate
+from openhcs import FileManager, ZarrConfig, convert, open_plate
 from openhcs.errors import FormatError, InvalidPath, NotFound
+from openhcs.io.folder import FolderFiles
 from openhcs.io.fsops import FileOps
 from openhcs.io.paths import Twins
 from openhcs.io.strangers import Fence, fence_of, read_plain
@@ -99,6 +100,28 @@ def test_images_behind_links_within_a_plate_are_read(tmp_path):
     image.rename(plate / ".kept")
     image.symlink_to(plate / ".kept")
     np.testing.assert_array_equal(open_plate(plate)["A01"].site(1).read(), expected)
+
+
+@pytest.mark.parametrize("layout", ["imagexpress", "opera_phenix"])
+def test_a_plate_of_links_to_files_elsewhere_is_a_plate(tmp_path, layout):
+    kept = make_plate(tmp_path / "kept", name="P1", wells=2, sites=1, size=(16, 16), layout=layout)
+    for path in [one for one in kept.rglob("*") if one.is_file()]:
+        link = tmp_path / "staged" / path.relative_to(kept)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(path)
+    assert convert(tmp_path / "staged", tmp_path / "o.zarr").ok
+    for well in open_plate(kept).wells:
+        np.testing.assert_array_equal(
+            open_plate(tmp_path / "o.zarr")[well].site(1).read(), open_plate(kept)[well].site(1).read()
+        )
+
+
+def test_a_path_that_leads_out_of_a_folder_is_refused(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "secret.xml").write_text("secret")
+    for path in ("../secret.xml", str(tmp_path / "secret.xml"), "a/../../secret.xml"):
+        with pytest.raises(InvalidPath, match="leads out"):
+            FolderFiles(tmp_path / "in").read_bytes(path)
 
 
 def test_a_name_may_come_back_after_its_twin_is_gone(tmp_path):
