@@ -23,15 +23,14 @@ from openhcs.io.zarr_encode import check_pixels, encode_object, object_key, obje
 from openhcs.io.zarr_spec import RESTORE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from openhcs.core.arrays import ArraySpec
     from openhcs.io.fsops import FileOps, Stored
     from openhcs.io.zarr_document import ArrayDocument
+    from openhcs.io.zarr_spec import Check
 
     Array = np.ndarray[Any, np.dtype[Any]]
-    Check = Callable[[Path, bytes | None], str]
-    """Says what is wrong with the bytes of a file (None: it is not there); empty if nothing is known to be."""
 
 ABSENT = ("auto", "error", "fill")
 """What an object that is not there means: by the array's own mark, a loss, or the fill value."""

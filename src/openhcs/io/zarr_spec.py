@@ -9,16 +9,20 @@ from openhcs.core.arrays import ArraySpec, plan_chunks
 from openhcs.io.codecs import checked_dtype
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from openhcs.core.config import ZarrConfig
+
+    Check = Callable[[Path, bytes | None], str]
+    """Says what is wrong with the bytes of a file (None: it is not there); empty if nothing is known to be."""
 
 LINE_CHUNK = 2**22
 """Bytes of one chunk of an array of a single axis."""
 MARK = "openhcs"
 WHOLE = {"complete": True}
 """Our attribute of an array of which every object is stored: an absent one is a loss, not zeros."""
-RESTORE = "Restore that file, or run the well again"
+RESTORE = "Restore that file, or make its well again (--exist replace)"
 
 
 def make_spec(

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from openhcs.io.zarr_array import Check
     from openhcs.io.zarr_document import ArrayDocument
+    from openhcs.io.zarr_spec import Check
 
     Array = np.ndarray[Any, np.dtype[Any]]
     Decode = Callable[[bytes], Any]
