@@ -27,7 +27,7 @@ from openhcs import (
     convert,
 )
 from openhcs.cli import main
-from openhcs.errors import StorageError
+from openhcs.errors import OutOfBudget, StorageError
 from openhcs.io import fsops
 from openhcs.run import pixels
 from openhcs.run.status import status
@@ -286,3 +286,16 @@ def test_a_promise_that_the_file_system_cannot_keep_is_told_each_time(plate, tmp
         assert convert(plate, tmp_path / "o.zarr", config=SERIAL, on_event=events.append).ok
         told = [event.message for event in events if event.kind == "warning"]
         assert any("nfs4 is a network file system" in one for one in told)
+
+
+def test_a_machine_without_memory_stops_the_run_with_one_clear_error(plate, tmp_path, monkeypatch):
+    assert convert(plate, tmp_path / "o.zarr", config=SERIAL, wells="A01").ok
+
+    def spent(self, plane, out):
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pixels.PlaneReader, "read_into", spent)
+        with pytest.raises(OutOfBudget, match="no memory was left for well A02, planned .* --workers 1"):
+            convert(plate, tmp_path / "o.zarr", config=SERIAL)
+    assert convert(plate, tmp_path / "o.zarr", config=SERIAL).skipped == ("A01",)

@@ -15,7 +15,7 @@ import numpy as np
 
 from openhcs.constants.constants import ZarrChunkStrategy
 from openhcs.core.plate import PlaneState
-from openhcs.errors import AccessDenied, OpenHCSError, StepError, StorageError, StorageFull, from_oserror
+from openhcs.errors import AccessDenied, OpenHCSError, OutOfBudget, StepError, StorageError, StorageFull, from_oserror
 from openhcs.io.filemanager import FileManager
 from openhcs.ledger.ledger import Ledger
 from openhcs.ngff.naming import image_paths
@@ -102,8 +102,9 @@ def passing(error: OpenHCSError) -> bool:
 
 
 def fatal(error: OpenHCSError) -> bool:
-    """Return whether an error will meet every other well too: no space, no right to write, no files left to open."""
-    return isinstance(error, (StorageFull, AccessDenied)) or error.errno in (errno.EMFILE, errno.ENFILE)
+    """Return whether an error will meet every other well too: no space, memory, right to write, or file to open."""
+    spent = (errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+    return isinstance(error, (StorageFull, AccessDenied)) or error.errno in spent
 
 
 def _attempt(job: Job, task: Task) -> Report | Broken:
@@ -113,6 +114,14 @@ def _attempt(job: Job, task: Task) -> Report | Broken:
         return Broken(error=error, traceback="".join(getattr(error, "__notes__", [])) or traceback.format_exc())
     except OSError as error:
         return Broken(error=from_oserror(error, doing=f"run well {task.well}"), traceback=traceback.format_exc())
+    except MemoryError:
+        text = (
+            f"no memory was left for well {task.well}, planned {task.peak_bytes / 1e6:.0f} MB. Run with fewer workers "
+            "(--workers 1), or where more memory is allowed."
+        )
+        error = OutOfBudget(text, well=task.well)
+        error.errno = errno.ENOMEM
+        return Broken(error=error, traceback=traceback.format_exc())
     except Exception as error:  # the worker's edge: a mistake of ours must not stop the other wells
         text = f"well {task.well} failed inside openhcs: {type(error).__name__}: {error}"
         return Broken(error=OpenHCSError(text, well=task.well), traceback=traceback.format_exc())
