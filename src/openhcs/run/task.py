@@ -119,9 +119,9 @@ def _attempt(job: Job, task: Task) -> Report | Broken:
             f"no memory was left for well {task.well}, planned {task.peak_bytes / 1e6:.0f} MB. Run with fewer workers "
             "(--workers 1), or where more memory is allowed."
         )
-        error = OutOfBudget(text, well=task.well)
-        error.errno = errno.ENOMEM
-        return Broken(error=error, traceback=traceback.format_exc())
+        spent = OutOfBudget(text, well=task.well)
+        spent.errno = errno.ENOMEM
+        return Broken(error=spent, traceback=traceback.format_exc())
     except Exception as error:  # the worker's edge: a mistake of ours must not stop the other wells
         text = f"well {task.well} failed inside openhcs: {type(error).__name__}: {error}"
         return Broken(error=OpenHCSError(text, well=task.well), traceback=traceback.format_exc())
