@@ -19,13 +19,13 @@ QUICK = {
 }
 """States that are looked at each time."""
 FULL = {
-    "convert": 4200,
-    "convert to 0.4": 3000,
+    "convert": 3800,
+    "convert to 0.4": 3600,
     "new plate": 6000,
     "replace a well": 1200,
-    "append a site": 2800,
+    "append a site": 2400,
     "start anew": 3400,
-    "recover": 250,
+    "recover": 300,
     "merge tables": 500,
     "save": 120,
 }
