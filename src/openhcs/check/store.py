@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from openhcs.check.findings import Counts
 
 
+def _reason(error: OpenHCSError, folder: str) -> str:
+    """Return what an error says beyond the place, which is told already, and the remedy, which is another here."""
+    return error.message.removeprefix(f"{folder}: ").partition(" is damaged: ")[2].partition(". ")[0] or error.message
+
+
 def unread_chunks(store: Path, counts: Counts) -> Iterator[tuple[str, str]]:
     """Yield array and reason for every chunk below ``store`` that cannot be decoded; arrays in natural order."""
     for folder, folders, _ in os.walk(store):
@@ -38,4 +43,4 @@ def unread_chunks(store: Path, counts: Counts) -> Iterator[tuple[str, str]]:
                 try:
                     counts.bytes += handle.read(region).nbytes
                 except OpenHCSError as error:
-                    yield shown, f"{chunk_words(handle.spec, chunk)} cannot be read: {error.message}"
+                    yield shown, f"{chunk_words(handle.spec, chunk)} cannot be read: {_reason(error, folder)}"

@@ -62,8 +62,8 @@ def _store(folder: Path, counts: Counts, *, deep: bool) -> Iterator[Finding]:
         code="no-records",
         severity=INFO,
         path="",
-        message="no commit records of openhcs belong to this store, so nothing says what it should hold; "
-        + ("every chunk was decoded" if deep else "pass --deep to decode every chunk"),
+        message="no commit records of openhcs belong to this store, so nothing says what it should hold"
+        + (": every chunk was decoded" if deep else ""),
     )
     if not deep:
         return

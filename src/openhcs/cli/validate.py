@@ -7,6 +7,7 @@ with 0 if nothing is lost or damaged, else with 4.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openhcs.cli import exits, options
@@ -30,9 +31,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Check one output."""
     from openhcs.check.validate import validate
+    from openhcs.cli.paths import existing
     from openhcs.cli.watch import log_to_stderr
+    from openhcs.ledger.output import ledger_folder
 
     log_to_stderr(args)
+    if not ledger_folder(Path(args.path)).exists():
+        existing(args.path, "output or store")
     report = validate(args.path, deep=args.deep)
     print(json.dumps(report.as_dict(), ensure_ascii=False) if args.json else describe(report))
     return exits.DONE if report.valid else exits.BAD_INPUT
@@ -49,5 +54,12 @@ def describe(report: Report) -> str:
     errors = sum(one.severity == "error" for one in report.findings)
     read = f", {count(report.files, 'file')} ({size(report.bytes)}) read and compared" if report.files else ""
     wells = f"{count(report.wells, 'committed well')}{read}" if report.wells else read.removeprefix(", ")
-    verdict = "valid" if report.valid else f"not valid: {count(errors, 'error')}"
+    if not report.valid:
+        verdict = f"not valid: {count(errors, 'error')}"
+    elif report.deep:
+        verdict = "valid"
+    else:
+        verdict = (
+            "valid by names and sizes, --deep reads every byte" if report.wells else "not looked at without --deep"
+        )
     return "\n".join([*lines, f"{report.path}: {verdict}" + (f"; {wells}" if wells else "")])
