@@ -121,7 +121,7 @@ class Audit:
 
     def _objects(self, well: str, record: Record) -> Iterator[Finding]:
         wrong = [found for one in record["objects"] if (found := self._object(well, record, one)) is not None]
-        if wrong and not self._stands_in(well, record):
+        if wrong and not self._made_anew(well, record) and not self._stands_in(well, record):
             yield from wrong
 
     def _object(self, well: str, record: Record, one: Mapping[str, Any]) -> Finding | None:
@@ -146,6 +146,11 @@ class Audit:
         chunk = None if place is None else chunk_of(self.ledger.output, place, path)
         told = f"a stored file of well {well} was changed after it was written" + (f": {chunk}" if chunk else "")
         return Finding(code="object-damaged", severity=ERROR, message=told, chunk=chunk, **where)
+
+    def _made_anew(self, well: str, record: Record) -> bool:
+        """Return whether a newer record has come since this one was read."""
+        latest = self.ledger.places.latest(well)
+        return latest is not None and latest.generation > record["generation"]
 
     def _stands_in(self, well: str, record: Record) -> bool:
         """Return whether a newer well is in place whose commit was cut off before its record."""

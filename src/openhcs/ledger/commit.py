@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"(?P<task>.+)\.(?P<generation>[0-9]+)\.(?P<kind>json|intent)")
 _BLOCK = 1 << 20
+TRIES = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -78,6 +79,21 @@ class Places:
     def latest(self, task: str) -> Entry | None:
         """Return the newest record of a task."""
         return max(self.entries("json", task), default=None)
+
+    def newest(self, task: str | None = None) -> dict[Entry, Record]:
+        """Return the newest record of each task, or of one, with its content.
+
+        One that is dropped while it is looked for has a newer one in its place, so it is looked for again.
+        """
+        tries = 0
+        while True:
+            entries = {entry.task: entry for entry in self.entries("json", task)}
+            tries += 1
+            try:
+                return {entry: read_entry(self, entry) for entry in entries.values()}
+            except NotFound:
+                if tries == TRIES:
+                    raise
 
 
 def read_entry(places: Places, entry: Entry) -> Record:
@@ -129,8 +145,7 @@ def settle(places: Places, entry: Entry) -> None:
         record = read_entry(places, entry)
     except NotFound:
         return
-    latest = places.latest(entry.task)
-    old = read_entry(places, latest) if latest else None
+    old = next(iter(places.newest(entry.task).values()), None)
     if all(_in_place(places, record, unit) for unit in record["units"]):
         sync_parents(places, record["units"])
         _finish(places, entry)

@@ -156,9 +156,8 @@ class Ledger:
 
     def records(self) -> dict[str, Record]:
         """Return the newest commit record of each committed task whose results are still in place."""
-        newest = {entry.task: entry for entry in self.places.entries("json")}
-        read = {task: read_entry(self.places, entry) for task, entry in newest.items()}
-        return {task: record for task, record in read.items() if self._in_place(record)}
+        newest = self.places.newest()
+        return {entry.task: record for entry, record in newest.items() if self._in_place(record)}
 
     def _in_place(self, record: Record) -> bool:
         return all(os.path.lexists(self.output / unit) for unit in record["units"])
@@ -364,10 +363,10 @@ class Ledger:
 
     def verify(self, task: str) -> tuple[str, ...]:
         """Return the objects of a committed task that are missing or differ from their digests."""
-        latest = self.places.latest(task)
-        if latest is None:
+        records = list(self.places.newest(task).values())
+        if not records:
             raise NotFound(f"{task} is not committed in {self.output}", path=self.output, well=task)
-        objects = read_entry(self.places, latest)["objects"]
+        objects = records[0]["objects"]
         return tuple(
             one["path"] for one in objects if digest_of(self.output / one["path"], one["bytes"]) != one["digest"]
         )

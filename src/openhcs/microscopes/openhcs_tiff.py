@@ -96,7 +96,7 @@ def _images(told: Mapping[str, Any]) -> tuple[list[str], str, tuple[int, int]]:
     try:
         y, x = told["plane_shape"]
         return [str(well) for well in told["wells"]], str(told["dtype"]), (int(y), int(x))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise FormatError(f"{DOCUMENT} is not as openhcs writes it: {error!r}", path=DOCUMENT) from None
 
 
