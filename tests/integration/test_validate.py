@@ -221,7 +221,8 @@ def test_clean_takes_what_other_machines_left(plate, tmp_path, capsys):
     left = Ledger(tmp_path / "out.zarr").folder / "staging" / "B02-1"
     left.mkdir()
     (left / "owner").write_text('{"pid": 1, "host": "elsewhere"}')
-    assert [one.code for one in validate(tmp_path / "out.zarr").findings] == ["in-use"]
+    (found,) = validate(tmp_path / "out.zarr").findings
+    assert (found.code, "openhcs clean OUT" in found.remedy) == ("staging-left", True)
     assert main(["close", str(tmp_path / "out.zarr")]) == 0
     assert left.exists()
     assert main(["clean", str(tmp_path / "out.zarr")]) == 0

@@ -16,6 +16,7 @@ import xxhash
 from openhcs.check.findings import ERROR, INFO, WARNING, Counts, Finding
 from openhcs.check.locate import chunk_of, image_of
 from openhcs.errors import FormatError, NotFound, OpenHCSError
+from openhcs.io.strangers import read_plain
 from openhcs.ledger.commit import digest_of, listed, listing, matches, read_entry
 from openhcs.ledger.notes import DOCUMENTS, FACTS, HEAD, PLAN, UNITS, VENDOR
 from openhcs.ledger.output import files_of
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
     Record = dict[str, Any]
 
+LARGEST = 2**28
+"""Bytes of the largest document or vendor file."""
 CLOSE = "Run: openhcs close OUT"
 RERUN = "Run the command that made this output again"
 REMEDIES = {
@@ -177,7 +180,7 @@ class Audit:
                 severity=INFO,
                 path=self._shown(folder),
                 message="a run that was cut off left unfinished work",
-                remedy=f"{CLOSE}.",
+                remedy=self._remedy(folder),
             )
 
     def _noted(self) -> dict[str, str]:
@@ -188,11 +191,9 @@ class Audit:
 
     def _documents(self) -> Iterator[Finding]:
         for path, digest in self._noted().items():
-            try:
-                data = (self.ledger.output / path).read_bytes()
-            except OSError as error:
-                said = f"a document of the plate is gone ({error.strerror})"
-                yield self._document(path, "document-missing", said)
+            data = _read(self.ledger.output / path)
+            if data is None:
+                yield self._document(path, "document-missing", "a document of the plate is gone")
                 continue
             self.counts.files += 1
             self.counts.bytes += len(data)
@@ -217,10 +218,7 @@ class Audit:
             return
         for path, digest in ((one["path"], one["digest"]) for one in told if one["digest"]):
             target = self.ledger.folder / VENDOR / path
-            try:
-                data = target.read_bytes()
-            except OSError:
-                data = None
+            data = _read(target)
             if data is None or xxhash.xxh3_64_hexdigest(data) != digest:
                 yield Finding(
                     code="vendor-file",
@@ -230,5 +228,17 @@ class Audit:
                     remedy="Run the command that made this output again while the plate is at hand.",
                 )
 
+    def _remedy(self, staging: Path) -> str:
+        if self.ledger.is_orphan(staging):
+            return f"{CLOSE}."
+        return "If the machine it ran on has stopped working here: openhcs clean OUT."
+
     def _shown(self, path: Path) -> str:
         return os.path.relpath(path, self.ledger.output)
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return read_plain(path, limit=LARGEST)
+    except OpenHCSError:
+        return None

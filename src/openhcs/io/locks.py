@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import socket
+import stat
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from openhcs.io.fsops import FileOps
 
 _PAUSE_S = 0.02
+_MOST = 4096
 _UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
 
 
@@ -96,7 +98,7 @@ def claim(path: Path, ops: FileOps, **facts: Any) -> Lock:
     """
     unfinished = path.with_name(TEMPORARY + path.name)
     ops.write_new(unfinished, json.dumps(whoami() | facts).encode())
-    lock = take(unfinished, ops, exclusive=True)
+    lock = take(unfinished, ops, exclusive=True, wait_s=1.0)
     if lock is None:
         raise StorageError(f"could not lock {unfinished}, made just now", path=unfinished)
     try:
@@ -118,13 +120,20 @@ def holder(path: Path) -> dict[str, Any] | None:
     On another host than ours a holder counts as alive: its locks may not reach us.
     """
     try:
-        with path.open("rb") as file:
-            facts = json.loads(file.read(4096))
-            if facts.get("host") != socket.gethostname():
-                return dict(facts)
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except (FileNotFoundError, ValueError):
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        facts = json.loads(os.read(handle, _MOST)) if stat.S_ISREG(os.fstat(handle).st_mode) else None
+        if not isinstance(facts, dict) or not isinstance(facts.get("host"), str) or "pid" not in facts:
+            return None
+        if facts["host"] == socket.gethostname():
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return None
+    except (ValueError, RecursionError):
         return None
     except OSError as error:
-        return dict(facts) if error.errno in (errno.EAGAIN, errno.EACCES) else None
-    return None
+        return facts if error.errno in (errno.EAGAIN, errno.EACCES) else None
+    finally:
+        os.close(handle)
+    return facts

@@ -5,7 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "lustre", "9p", "fuse.sshfs", "fuse.s3fs"})
+NETWORK = frozenset(
+    {
+        *("nfs", "nfs4", "cifs", "smb2", "smb3", "smbfs", "afs", "ceph", "lustre", "9p", "virtiofs"),
+        *("gpfs", "beegfs", "panfs", "wekafs", "orangefs", "glusterfs"),
+        *("fuse.sshfs", "fuse.s3fs", "fuse.rclone", "fuse.glusterfs", "fuse.ceph", "fuse.juicefs", "fuse.gcsfuse"),
+    }
+)
 """Kinds whose bytes lie on another machine."""
 _TABLE = Path("/proc/self/mountinfo")
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +112,7 @@ def read_entry(places: Places, entry: Entry) -> Record:
         record = read_sealed(path, shapes.RECORD)
         if shapes.RUN_RECORD.keys() & record.keys() - {"plan"}:
             shapes.checked_shape(record, shapes.RUN_RECORD, path)
-        for inside in (*record["units"], *(one["path"] for one in record["objects"]), record["staging"]):
+        for inside in (*record["units"], *listed(record), record["staging"]):
             checked(inside)
         return record
     except FormatError as error:
@@ -205,7 +206,8 @@ def digest_of(path: Path, size: int) -> str | None:
     """Return the digest of a file of that many bytes; None if there is none such."""
     digest = xxhash.xxh3_64()
     try:
-        if path.stat().st_size != size:
+        there = path.stat()
+        if not stat.S_ISREG(there.st_mode) or there.st_size != size:
             return None
         with path.open("rb") as file:
             while block := file.read(_BLOCK):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from openhcs.errors import OpenHCSError, OutputBusy
 from openhcs.io import locks
+from openhcs.io.fsops import is_temporary
 from openhcs.ledger.commit import listing
 from openhcs.ledger.staging import OWNER
 
@@ -57,6 +58,10 @@ class Holding:
         path = self.folder / "documents.lock"
         return self._or_busy(locks.take(path, self.ops, exclusive=True, wait_s=DOCUMENTS_WAIT_S))
 
+    def settling(self) -> Lock:
+        """Return the lock of those who settle what a dead process left: one at a time."""
+        return self._or_busy(locks.take(self.folder / "settle.lock", self.ops, exclusive=True, wait_s=DOCUMENTS_WAIT_S))
+
     @contextlib.contextmanager
     def signed(self) -> Iterator[None]:
         """Leave this process's name in the ledger for whoever is refused."""
@@ -70,7 +75,7 @@ class Holding:
 
     def holders(self) -> list[dict[str, Any]]:
         """Return pid and host of those who run or stage now."""
-        found = [locks.holder(path) for path in listing(self.folder / "holders")]
+        found = [locks.holder(path) for path in listing(self.folder / "holders") if not is_temporary(path.name)]
         found += [locks.holder(path / OWNER) for path in listing(self.folder / "staging")]
         return [one for one in found if one is not None]
 
@@ -78,18 +83,21 @@ class Holding:
         """Return who `holders` are, for people."""
         return tuple(sorted({f"process {one['pid']} on {one['host']}" for one in self.holders()}))
 
-    def forget_the_dead(self) -> None:
-        """Remove the names of holders that are gone."""
+    def forget_the_dead(self, *, other_hosts: bool) -> None:
+        """Remove the names of holders that are gone; with ``other_hosts`` those of other machines too."""
         for path in listing(self.folder / "holders"):
-            if locks.holder(path) is None:
+            facts = locks.holder(path)
+            if facts is None or (other_hosts and facts["host"] != socket.gethostname()):
                 self.ops.unlink(path)
 
     def busy(self, doing: str = "works on the output") -> OutputBusy:
         """Return the error that says who is at work and what to do."""
         named = ", ".join(self.names()) or "another process"
+        far = sorted({str(one["host"]) for one in self.holders()} - {socket.gethostname()})
+        clean = f" If nothing of it runs on {', '.join(far)} any more: openhcs clean {self.output}" if far else ""
         return OutputBusy(
             f"{self.output} is in use: {named} {doing} now. Wait until it has ended, stop it, or choose another "
-            "output.",
+            f"output.{clean}",
             path=self.output,
         )
 

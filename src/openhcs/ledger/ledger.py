@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import xxhash
 
 from openhcs.core.checks import plain_name
-from openhcs.errors import AlreadyExists, NotFound, OpenHCSError, OutputExists
+from openhcs.errors import AccessDenied, AlreadyExists, NotFound, OpenHCSError, OutputExists
 from openhcs.io import locks
 from openhcs.io.fsops import FileOps
 from openhcs.ledger import output as outputs
@@ -30,7 +30,7 @@ from openhcs.ledger.sealed import read_sealed, seal
 from openhcs.ledger.staging import OWNER, Staging, checked, open_staging
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from openhcs.io.locks import Lock
 
@@ -111,8 +111,10 @@ class Ledger:
         new = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
         for name in ("commits", "staging", "tmp", "failures", "holders"):
             self.ops.make_dirs(self.folder / name)
-        for folder in new:
-            self.ops.sync_dir(folder.parent)
+        # What a killed run made may not have been synced, so the names from here up are synced each time.
+        for folder in {self.folder, self.output, self.output.parent, *(one.parent for one in new)}:
+            if folder.is_dir():
+                self.ops.sync_dir(folder)
 
     def _lock_to_prepare(self, plan_id: str, exist: str) -> Lock | None:
         """Return the lock, held alone, or None if others already run this very plan."""
@@ -136,7 +138,6 @@ class Ledger:
         else:
             outputs.check_plan(self.output, there, plan_id, exist, done=len(self.records()))
             if exist != "replace":
-                self.notes.renew_plan(plan_json)
                 return tuple(self.notes.head()["weaker"])
             if self.places.entries("intent") or listing(self.places.staging):
                 raise self._holding.busy()
@@ -191,8 +192,13 @@ class Ledger:
         self.plan_id()
         with self._holding.alone(wait_s=CLOSE_WAIT_S):
             self.recover(other_hosts=other_hosts)
-            self._sweep()
+            self._sweep(other_hosts=other_hosts)
             yield
+
+    def renew_plan(self, make: Callable[[], str]) -> None:
+        """Keep the plan's text as ``make`` returns it; one process at a time."""
+        with self._holding.documents():
+            self.notes.renew_plan(make())
 
     def unfinished(self) -> tuple[Path, ...]:
         """Return the intents and staging folders that are there, of live processes too."""
@@ -200,8 +206,15 @@ class Ledger:
         return (*intents, *listing(self.places.staging))
 
     def at_work(self) -> tuple[str, ...]:
-        """Return the processes that run or stage now, such as "process 12 on host"."""
-        return self._holding.names()
+        """Return the processes that hold the output now, such as "process 12 on host"; none if nobody does."""
+        try:
+            lock = self._holding.try_alone()
+        except AccessDenied:  # who may only read cannot try the lock
+            return self._holding.names()
+        if lock is None:
+            return self._holding.names() or ("another process",)
+        lock.release()
+        return ()
 
     @contextlib.contextmanager
     def stage(self, task: str) -> Iterator[Staging]:
@@ -316,30 +329,34 @@ class Ledger:
             with contextlib.suppress(NotFound):
                 named.add(read_entry(self.places, intent)["staging"])
         for folder in sorted(self.places.staging.iterdir()) if self.places.staging.is_dir() else ():
-            if folder.name not in named and self._is_orphan(folder, other_hosts=other_hosts):
+            if folder.name not in named and self.is_orphan(folder, other_hosts=other_hosts):
                 self.ops.remove_tree(folder)
 
     def _settle_if_orphan(self, intent: Entry, *, other_hosts: bool = False) -> bool:
-        try:
-            folder = self.places.staging / read_entry(self.places, intent)["staging"]
-        except NotFound:
+        # Two who settle one intent would undo each other's work, or that of who took its name meanwhile.
+        with self._holding.settling():
+            try:
+                folder = self.places.staging / read_entry(self.places, intent)["staging"]
+            except NotFound:
+                return True
+            if not self.is_orphan(folder, other_hosts=other_hosts):
+                return False
+            settle(self.places, intent)
             return True
-        if not self._is_orphan(folder, other_hosts=other_hosts):
-            return False
-        settle(self.places, intent)
-        return True
 
-    def _is_orphan(self, folder: Path, *, other_hosts: bool) -> bool:
+    def is_orphan(self, folder: Path, *, other_hosts: bool = False) -> bool:
+        """Return whether the owner of a staging folder is gone; on other machines it counts as alive."""
         facts = locks.holder(folder / OWNER)
         return facts is None or (other_hosts and facts["host"] != socket.gethostname())
 
-    def write_derived(self, documents: Mapping[str, bytes]) -> tuple[str, ...]:
+    def write_derived(self, documents: Mapping[str, bytes] | Callable[[], Mapping[str, bytes]]) -> tuple[str, ...]:
         """Put documents in place, each atomically; unchanged ones are left alone.
 
         Parameters
         ----------
         documents
-            content by path relative to the output, such as ``images.zarr/zarr.json``.
+            content by path relative to the output, such as ``images.zarr/zarr.json``, or what returns
+            it, called when it is this process's turn, so that nobody puts older ones over newer.
 
         Returns
         -------
@@ -347,6 +364,7 @@ class Ledger:
             the paths that were written.
         """
         with self._holding.documents():
+            documents = documents() if callable(documents) else documents
             changed = [path for path, data in documents.items() if not self._holds(checked(path), data)]
             self.notes.keep_documents({path: xxhash.xxh3_64_hexdigest(data) for path, data in documents.items()})
             for path in changed:
@@ -379,11 +397,11 @@ class Ledger:
                 path=self.output,
             )
 
-    def _sweep(self) -> None:
+    def _sweep(self, *, other_hosts: bool = False) -> None:
         """Remove unfinished files and the names of dead holders; only while held alone."""
         for path in listing(self.places.tmp):
             self.ops.remove_tree(path) if path.is_dir() and not path.is_symlink() else self.ops.unlink(path)
-        self._holding.forget_the_dead()
+        self._holding.forget_the_dead(other_hosts=other_hosts)
 
 
 def versions() -> dict[str, str]:

@@ -90,7 +90,8 @@ class Notes:
 
     def documents(self) -> dict[str, str]:
         """Return the digest of every derived document, by its path in the output."""
-        return dict(self._optional(DOCUMENTS, shapes.DOCUMENTS).get("documents", {}))
+        found = self._optional(DOCUMENTS, shapes.DOCUMENTS).get("documents", {})
+        return {checked(path): digest for path, digest in found.items()}
 
     def keep_documents(self, digests: Mapping[str, str]) -> None:
         """Note documents before they are written, so that they are known as ours.
@@ -105,7 +106,7 @@ class Notes:
 
     def units(self) -> set[str]:
         """Return the units that were being removed: their empty parents are ours too."""
-        return set(self._optional(UNITS, shapes.UNITS).get("units", ()))
+        return {checked(unit) for unit in self._optional(UNITS, shapes.UNITS).get("units", ())}
 
     def keep_units(self, units: Iterable[str]) -> None:
         """Note units before they are removed, with those noted earlier."""

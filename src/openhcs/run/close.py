@@ -18,19 +18,22 @@ def derive(ledger: Ledger, *, final: bool) -> tuple[str, ...]:
     ``final`` also writes those of wells and images, whose display windows are then the same for a
     channel across the plate.
     """
+    return ledger.write_derived(lambda: _made(ledger, final=final))
+
+
+def _made(ledger: Ledger, *, final: bool) -> dict[str, bytes]:
     records = ledger.records()
     if not records:
-        return ()
+        return {}
     facts = OutputFacts.from_json(ledger.notes.facts())
     try:
-        made = documents(facts, records.values(), final=final)
+        return documents(facts, records.values(), final=final)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error) as error:
         raise FormatError(
             f"the commit records of {ledger.output} are not as openhcs writes them, so no plate can be made of them: "
             f"{error!r}",
             path=ledger.folder,
         ) from error
-    return ledger.write_derived(made)
 
 
 def close(ledger: Ledger) -> tuple[str, ...]:

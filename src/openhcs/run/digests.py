@@ -98,10 +98,10 @@ class Digests:
         for again in (False, True):
             known, inside = self._of(well, again=again)
             meant = known.get(f"{inside}{path}")
-            if meant is None:
+            if meant is None and again:
                 return ""
             # A well may have been committed anew since its record was read.
-            if data is not None and _mark(data) in meant:
+            if meant is not None and data is not None and _mark(data) in meant:
                 return ""
         return "it is gone" if data is None else "it is not what the commit record tells"
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from openhcs.core.wells import well_key
-from openhcs.errors import FormatError, NotFound, OpenHCSError, OutputBusy, Stopped
+from openhcs.errors import FormatError, NotFound, OpenHCSError, OutputBusy, OutputExists, Stopped
 from openhcs.io.fsops import FileOps
 from openhcs.ledger.ledger import Ledger
 from openhcs.plan.model import with_wells_of
@@ -102,12 +102,13 @@ class _Run:
         known = self._holds_this_plan()
         again = exist == "replace" and known
         weaker = self.ledger.prepare(
-            self._plan_text() if known else self.plan.to_json(),
+            self.plan.to_json(),
             self.plan.id,
             exist="auto" if again else exist,
             inputs=self.plan.index.root,
         )
         with self.ledger.running():
+            self.ledger.renew_plan(self._plan_text)
             vendor = keep_documents(self.job.index, self.ledger.folder, self.ledger.ops)
             self.ledger.notes.keep_facts(output_facts(self.job.index, self.job.recipe, vendor_files=vendor).to_json())
             committed = set() if again else self._committed()
@@ -206,7 +207,8 @@ class _Run:
         try:
             close(self.ledger)
         except OutputBusy:
-            derive(self.ledger, final=False)
+            with contextlib.suppress(OutputExists), self.ledger.running():  # who closes now writes them, or has done
+                derive(self.ledger, final=False)
 
     def _result(self, skipped: list[Task], todo: list[Task]) -> RunResult:
         ended = {*self.done, *(failure.well for failure in self.failed)}

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from openhcs.core.plate import FileSource
-from openhcs.errors import FormatError, MissingPlanes, OpenHCSError, from_oserror
+from openhcs.errors import FormatError, MissingPlanes, NotFound, OpenHCSError
+from openhcs.io.strangers import read_plain
 from openhcs.io.zarr_spec import RESTORE
 from openhcs.run.digests import Digests
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 OURS = ("ome_zarr", "openhcs_tiff")
 """Layouts that an output of ours can have."""
+LARGEST = 2**31
+"""Bytes of the largest image file of ours."""
 OPEN_ARRAYS = 16
 """Zarr arrays kept open: planes of one image come after one another."""
 
@@ -119,12 +122,9 @@ class PlaneReader:
 
 def _bytes(path: str) -> bytes | None:
     try:
-        with open(path, "rb") as file:
-            return file.read()
-    except FileNotFoundError:
+        return read_plain(path, limit=LARGEST, doing="read the image")
+    except NotFound:
         return None
-    except OSError as error:
-        raise from_oserror(error, doing="read the image", path=path) from error
 
 
 def _tell_where(error: OpenHCSError, plane: Plane) -> None:

@@ -2,7 +2,7 @@
 
 The model is that of a POSIX file system which promises no more than it must:
 
-* bytes written since a file was last synced may be there, may be missing, may end anywhere, or may be
+* bytes written since a file was last synced may be there, may be missing, may end halfway, or may be
   zeros up to the file's full length;
 * a name that was made, moved or removed since its folder was last synced may or may not have
   changed, in any order, each rename and each exchange as one; only changes that touch one name or

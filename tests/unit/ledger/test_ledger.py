@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -26,6 +27,7 @@ from openhcs.errors import (
 )
 from openhcs.io import fsops
 from openhcs.io.fsops import FileOps
+from openhcs.ledger import ledger as ledger_module
 from openhcs.ledger.ledger import Ledger
 from openhcs.ledger.sealed import seal
 from openhcs.testing.fileops import FailingOps, TracingOps
@@ -460,3 +462,84 @@ def test_a_commit_syncs_each_file_and_folder_once(tmp_path):
     assert len(synced) == 7 + 2 + 3 + 1
     assert synced.count(str(ledger.places.commits)) == 2
     assert isinstance(ledger.ops, FileOps)
+
+
+def orphaned(output):
+    """An output whose well A01 was being made again when the process died: the intent stands, nothing is in place."""
+    ledger = prepared(output)
+    record = put(ledger, content=b"old")
+    intent = record | {"generation": 2, "staging": "A01-gone", "objects": [record["objects"][0] | {"digest": "0" * 16}]}
+    (ledger.places.commits / "A01.2.intent").write_bytes(seal(intent))
+    return ledger
+
+
+def test_who_settles_a_dead_intent_does_not_touch_one_that_took_its_name(tmp_path, monkeypatch):
+    ledger = orphaned(tmp_path / "out")
+    other = Ledger(tmp_path / "out", durable=False)
+    entered = []
+    read = ledger_module.settle
+
+    def slow(places, entry):
+        # While this one settles, another finds the same intent and must wait.
+        thread = threading.Thread(target=put, args=(other, "A01"), kwargs={"content": b"new"})
+        if not entered:
+            entered.append(thread)
+            thread.start()
+            time.sleep(0.3)
+            assert thread.is_alive()
+        read(places, entry)
+
+    monkeypatch.setattr(ledger_module, "settle", slow)
+    put(ledger, content=b"mine")
+    entered[0].join()
+    assert ledger.verify("A01") == ()
+    assert ledger.unfinished() == ()
+    assert ledger.records()["A01"]["generation"] == 3
+
+
+@pytest.mark.parametrize("name", ["documents", "units"])
+def test_a_list_that_leads_out_of_the_output_removes_nothing(tmp_path, name):
+    (tmp_path / "thesis.txt").write_text("mine")
+    ledger = prepared(tmp_path / "out")
+    content = {"documents": {"../thesis.txt": "00"}} if name == "documents" else {"units": ["../thesis.txt"]}
+    (ledger.folder / f"{name}.json").write_bytes(seal(content))
+    with pytest.raises(OpenHCSError, match="thesis"):
+        prepared(tmp_path / "out", "q", exist="replace")
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+def test_names_of_dead_holders_on_other_machines_go_when_asked(tmp_path):
+    ledger = prepared(tmp_path / "out")
+    put(ledger)
+    far = ledger.folder / "holders" / "deadbox-1-abc"
+    far.write_text('{"pid": 1, "host": "deadbox"}')
+    with ledger.closing():
+        pass
+    assert far.exists()
+    assert ledger.at_work() == ()
+    with ledger.closing(other_hosts=True):
+        pass
+    assert not far.exists()
+
+
+def test_who_is_refused_because_of_another_machine_is_told_of_clean(tmp_path):
+    ledger = prepared(tmp_path / "out")
+    (ledger.folder / "holders" / "deadbox-1-abc").write_text('{"pid": 1, "host": "deadbox"}')
+    with Ledger(tmp_path / "out").running(), pytest.raises(OutputBusy, match=r"on deadbox any more: openhcs clean"):
+        prepared(tmp_path / "out", "q", exist="replace")
+
+
+@pytest.mark.parametrize("content", [b"[]", b'{"host": "z"}', b'{"host": 1, "pid": 1}', b"{", None])
+def test_a_holder_that_is_none_is_nobody(tmp_path, content):
+    ledger = prepared(tmp_path / "out")
+    path = ledger.folder / "holders" / "x"
+    os.mkfifo(path) if content is None else path.write_bytes(content)
+    with Ledger(tmp_path / "out").running():
+        assert len(ledger.at_work()) == 1
+
+
+def test_two_runs_of_one_plan_keep_each_others_wells_in_its_text(tmp_path):
+    ledger = prepared(tmp_path / "out")
+    ledger.renew_plan(lambda: '{"plan": "p", "tasks": [1]}')
+    ledger.renew_plan(lambda: ledger.plan_json().replace("[1]", "[1, 2]"))
+    assert json.loads(ledger.plan_json())["tasks"] == [1, 2]
