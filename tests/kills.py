@@ -146,7 +146,7 @@ def start(words: tuple[str, ...], output: Path, folder: Path, log: Path, **more:
 def without_orphans(said: str) -> str:
     """Leave out what Python's fork server says when its parent is killed while it starts a worker."""
     start = r"Traceback \(most recent call last\):\n(?:  .*\n)*?  File .*forkserver\.py.* in main\n"
-    return re.sub(start + r"(?:  .*\n)*EOFError: .*\n", "", said)
+    return re.sub(start + r"(?:  .*\n)*EOFError.*\n", "", said)
 
 
 def processes(group: int) -> dict[int, int]:
