@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _PAUSE_S = 0.02
 _MOST = 4096
+_NOBODY = (errno.ENOENT, errno.ENOTDIR, errno.ENXIO, errno.ELOOP)
+"""No file to be asked: gone, or a socket, or a link to itself."""
 _UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
 
 
@@ -118,11 +120,19 @@ def holder(path: Path) -> dict[str, Any] | None:
     """Return who holds a claimed file; None if nobody does any more.
 
     On another host than ours a holder counts as alive: its locks may not reach us.
+
+    Raises
+    ------
+    StorageError
+        the system refused to tell.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return None
+    except OSError as error:
+        if error.errno in _NOBODY:
+            return None
+        # Who cannot be asked must not be taken for dead.
+        raise from_oserror(error, doing="read who holds", path=path) from error
     try:
         facts = json.loads(os.read(handle, _MOST)) if stat.S_ISREG(os.fstat(handle).st_mode) else None
         if not isinstance(facts, dict) or not isinstance(facts.get("host"), str) or "pid" not in facts:
@@ -133,7 +143,9 @@ def holder(path: Path) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     except OSError as error:
-        return facts if error.errno in (errno.EAGAIN, errno.EACCES) else None
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            return facts
+        raise from_oserror(error, doing="read who holds", path=path) from error
     finally:
         os.close(handle)
     return facts

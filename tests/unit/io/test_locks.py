@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -55,3 +56,17 @@ def test_a_file_system_without_locks_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(locks.fcntl, "flock", refuse)
     with pytest.raises(StorageError, match="does not lock files"):
         locks.take(tmp_path / "lock", OPS, exclusive=True)
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.EACCES])
+def test_a_holder_who_cannot_be_asked_is_not_taken_for_dead(tmp_path, monkeypatch, number):
+    with locks.claim(tmp_path / "owner", FileOps()):
+
+        def refuse(*args):
+            raise OSError(number, os.strerror(number))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "open", refuse)
+            with pytest.raises(StorageError, match="who holds"):
+                locks.holder(tmp_path / "owner")
+        assert locks.holder(tmp_path / "owner")["pid"] == os.getpid()
