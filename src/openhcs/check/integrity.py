@@ -68,12 +68,9 @@ class Audit:
         if busy:
             said = f"{', '.join(busy)} at work here now: documents and unfinished wells were not looked at"
             yield Finding(code="in-use", severity=INFO, path="", message=said)
-        newest: dict[str, Entry] = {}
-        for entry in self.ledger.places.entries("json"):
-            newest[entry.task] = entry
         known: set[str] = set()
         damaged = 0
-        for entry in newest.values():
+        for entry in self.ledger.places.heads():
             try:
                 record = read_entry(self.ledger.places, entry)
             except NotFound:
@@ -88,9 +85,10 @@ class Audit:
             yield from self._objects(entry.task, record)
         if not busy:
             yield from self._unfinished()
-            yield from self._documents()
+            noted = self._noted()
+            yield from self._documents(noted)
             if not damaged:  # else what it stood for would be named again, file by file
-                yield from self._strangers(known.union(self._noted()))
+                yield from self._strangers(known.union(noted))
         yield from self._vendor()
 
     def _ledger_files(self) -> Iterator[Finding]:
@@ -189,8 +187,8 @@ class Audit:
         except FormatError:
             return {}
 
-    def _documents(self) -> Iterator[Finding]:
-        for path, digest in self._noted().items():
+    def _documents(self, noted: Mapping[str, str]) -> Iterator[Finding]:
+        for path, digest in noted.items():
             data = _read(self.ledger.output / path)
             if data is None:
                 yield self._document(path, "document-missing", "a document of the plate is gone")

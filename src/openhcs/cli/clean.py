@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from openhcs.cli import options
 from openhcs.cli.text import count
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add what ``openhcs clean`` takes."""
-    parser.add_argument("output", metavar="OUT", help="output folder of run or convert, or a converted .zarr")
+    options.add_output(parser)
 
 
 def run(args: Namespace) -> int:

@@ -35,6 +35,11 @@ def add_json(parser: ArgumentParser, line: str) -> None:
     parser.add_argument("--json", action="store_true", help=line)
 
 
+def add_output(parser: ArgumentParser) -> None:
+    """Add the output that a command looks after."""
+    parser.add_argument("output", metavar="OUT", help="output folder of run or convert, or a converted .zarr")
+
+
 def add_plate(parser: ArgumentParser) -> None:
     """Add how a plate folder is read."""
     names = ", ".join(kind.value for kind in Microscope)

@@ -24,7 +24,7 @@ PLAIN_MARKS = {DONE: "#", FAILED: "x", WAITING: "."}
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add what ``openhcs status`` takes."""
-    parser.add_argument("output", metavar="OUT", help="output folder of run or convert, or a converted .zarr")
+    options.add_output(parser)
     options.add_json(parser, "print one JSON object")
 
 

@@ -81,6 +81,10 @@ class Places:
         """Return the newest record of a task."""
         return max(self.entries("json", task), default=None)
 
+    def heads(self, task: str | None = None) -> list[Entry]:
+        """Return the newest record of each task, or of one."""
+        return list({entry.task: entry for entry in self.entries("json", task)}.values())
+
     def newest(self, task: str | None = None) -> dict[Entry, Record]:
         """Return the newest record of each task, or of one, with its content.
 
@@ -88,10 +92,9 @@ class Places:
         """
         tries = 0
         while True:
-            entries = {entry.task: entry for entry in self.entries("json", task)}
             tries += 1
             try:
-                return {entry: read_entry(self, entry) for entry in entries.values()}
+                return {entry: read_entry(self, entry) for entry in self.heads(task)}
             except NotFound:
                 if tries == TRIES:
                     raise
@@ -200,6 +203,14 @@ def listing(folder: Path) -> list[Path]:
         return []
     except OSError as error:
         raise from_oserror(error, doing="read the folder", path=folder) from error
+
+
+def holds(path: Path, data: bytes) -> bool:
+    """Return whether a file is there with just these bytes."""
+    try:
+        return path.read_bytes() == data
+    except FileNotFoundError:
+        return False
 
 
 def digest_of(path: Path, size: int) -> str | None:

@@ -23,7 +23,7 @@ from openhcs.errors import AccessDenied, AlreadyExists, NotFound, OpenHCSError, 
 from openhcs.io import locks
 from openhcs.io.fsops import FileOps
 from openhcs.ledger import output as outputs
-from openhcs.ledger.commit import Entry, Places, digest_of, drop_old, listing, publish, read_entry, settle
+from openhcs.ledger.commit import Entry, Places, digest_of, drop_old, holds, listing, publish, read_entry, settle
 from openhcs.ledger.holding import Holding
 from openhcs.ledger.notes import Notes
 from openhcs.ledger.sealed import read_sealed, seal
@@ -322,7 +322,7 @@ class Ledger:
         """
         for intent in self.places.entries("intent"):
             self._settle_if_orphan(intent, other_hosts=other_hosts)
-        for entry in {one.task: one for one in self.places.entries("json")}.values():
+        for entry in self.places.heads():
             drop_old(self.places, entry)
         named = set()
         for intent in self.places.entries("intent"):
@@ -365,19 +365,13 @@ class Ledger:
         """
         with self._holding.documents():
             documents = documents() if callable(documents) else documents
-            changed = [path for path, data in documents.items() if not self._holds(checked(path), data)]
+            changed = [path for path, data in documents.items() if not holds(self.output / checked(path), data)]
             self.notes.keep_documents({path: xxhash.xxh3_64_hexdigest(data) for path, data in documents.items()})
             for path in changed:
                 target = self.output / path
                 self.ops.make_dirs(target.parent)
                 self.ops.replace(target, documents[path], via=self.places.tmp)
         return tuple(changed)
-
-    def _holds(self, path: str, data: bytes) -> bool:
-        try:
-            return (self.output / path).read_bytes() == data
-        except FileNotFoundError:
-            return False
 
     def verify(self, task: str) -> tuple[str, ...]:
         """Return the objects of a committed task that are missing or differ from their digests."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from openhcs.core.checks import plain_name
 from openhcs.errors import FormatError, NotFound
 from openhcs.ledger import shapes
-from openhcs.ledger.commit import listing
+from openhcs.ledger.commit import holds, listing
 from openhcs.ledger.sealed import read_bytes, read_sealed, seal, seal_text, unseal_text
 from openhcs.ledger.shapes import checked_shape
 from openhcs.ledger.staging import checked
@@ -61,7 +61,7 @@ class Notes:
 
     def begin(self, plan_json: str, plan_id: str, weaker: tuple[str, ...]) -> None:
         """Give the output to a plan."""
-        self._put(PLAN, seal_text(plan_json.encode()))
+        self.renew_plan(plan_json)
         self._put(HEAD, seal({"format": FORMAT, "plan": plan_id, "weaker": weaker}))
 
     def plan_json(self) -> str:
@@ -140,10 +140,5 @@ class Notes:
         self._put(f"{FAILURES}/{plain_name(task, 'task')}.json", seal(info))
 
     def _put(self, name: str, data: bytes) -> None:
-        path = self.folder / name
-        try:
-            if path.read_bytes() == data:
-                return
-        except FileNotFoundError:
-            pass
-        self.ops.replace(path, data, via=self.tmp)
+        if not holds(self.folder / name, data):
+            self.ops.replace(self.folder / name, data, via=self.tmp)

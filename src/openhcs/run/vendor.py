@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import xxhash
 
 from openhcs.io.folder import FolderFiles
+from openhcs.ledger.commit import holds
 from openhcs.ledger.notes import VENDOR
 
 if TYPE_CHECKING:
@@ -27,14 +28,7 @@ def keep_documents(index: PlateIndex, ledger_folder: Path, ops: FileOps) -> dict
         data = files.read_bytes(path)
         digests[path] = xxhash.xxh3_64_hexdigest(data)
         target = ledger_folder / VENDOR / path
-        if not _holds(target, data):
+        if not holds(target, data):
             ops.make_dirs(target.parent)
             ops.replace(target, data, via=ledger_folder / "tmp")
     return digests
-
-
-def _holds(path: Path, data: bytes) -> bool:
-    try:
-        return path.read_bytes() == data
-    except FileNotFoundError:
-        return False
