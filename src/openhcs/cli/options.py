@@ -61,7 +61,7 @@ def add_wells(parser: ArgumentParser) -> None:
 def add_store(parser: ArgumentParser) -> None:
     """Add how the result is stored."""
     parser.add_argument(
-        "--ngff", choices=NGFF_VERSIONS, help="OME-Zarr version: 0.5 is Zarr v3, 0.4 is Zarr v2 (default: 0.5)"
+        "--ngff", choices=NGFF_VERSIONS, help="OME-Zarr version: 0.5 and 0.6 are Zarr v3, 0.4 is Zarr v2 (default: 0.5)"
     )
     parser.add_argument("--levels", type=int, metavar="N", help="resolution levels (default: down to about 256 pixels)")
 

@@ -40,7 +40,7 @@ __all__ = [
     "ZarrConfig",
 ]
 
-NGFF_VERSIONS = ("0.4", "0.5")
+NGFF_VERSIONS = ("0.4", "0.5", "0.6")
 MISSING = ("error", "skip", "fill")
 ON_ERROR = ("continue", "stop")
 DURABILITY = ("full", "fast")

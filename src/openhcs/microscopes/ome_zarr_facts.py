@@ -12,7 +12,7 @@ from openhcs.core.wells import row_index, row_name, well_name
 from openhcs.errors import FormatError
 from openhcs.microscopes.zarr_documents import inside
 from openhcs.ngff.facts import acquisitions_of, channels_of
-from openhcs.ngff.parse import LARGEST
+from openhcs.ngff.keys import LARGEST
 from openhcs.ngff.units import in_micrometers
 
 if TYPE_CHECKING:

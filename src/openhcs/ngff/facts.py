@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from openhcs.core.plate import Acquisition, Channel
 from openhcs.core.wells import parse_well, row_name
 from openhcs.errors import FormatError
-from openhcs.ngff.parse import LARGEST
+from openhcs.ngff.keys import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -34,13 +34,40 @@ class Axis:
 class Level:
     """One resolution level: path of its array, scale and translation in the order of the axes.
 
-    ``others`` are transformations of further kinds, kept as found.
+    ``others`` are transformations of further kinds, kept as found; ``whole`` are unknown keys of the one
+    transformation that 0.6 has.
     """
 
     path: str
     scale: tuple[float, ...] | None = None
     translation: tuple[float, ...] | None = None
     others: tuple[Extra, ...] = ()
+    whole: Extra = field(default_factory=dict)
+    extra: Extra = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Systems:
+    """What 0.6 says of coordinate systems beside the axes (0.6 §multiscales).
+
+    Parameters
+    ----------
+    name
+        of the intrinsic system: the one that the levels are mapped to and whose axes an image has.
+    place
+        of the intrinsic system in the list.
+    others
+        further systems, as found.
+    between
+        transformations from the intrinsic system to others, as found.
+    extra
+        unknown keys of the intrinsic system.
+    """
+
+    name: str = "physical"
+    place: int = 0
+    others: tuple[Extra, ...] = ()
+    between: tuple[Extra, ...] = ()
     extra: Extra = field(default_factory=dict)
 
 
@@ -53,6 +80,35 @@ class ChannelView:
     window: Window | None = None
     active: bool | None = None
     window_extra: Extra = field(default_factory=dict)
+    extra: Extra = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelColor:
+    """The colour of the pixels with one value: four numbers from 0 to 255, red, green, blue, opacity."""
+
+    value: float
+    rgba: tuple[int, int, int, int] | None = None
+    extra: Extra = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageLabel:
+    """What makes an image a label image (0.5 §labels).
+
+    Parameters
+    ----------
+    colors
+        of label values.
+    properties
+        an object per label value, with the key ``label-value`` and any others.
+    source
+        with the key ``image``: path of the labelled image, relative to the label image.
+    """
+
+    colors: tuple[LabelColor, ...] = ()
+    properties: tuple[Extra, ...] = ()
+    source: Extra | None = None
     extra: Extra = field(default_factory=dict)
 
 
@@ -72,6 +128,10 @@ class ImageModel:
         the document has ``omero`` and no channel in it.
     further
         multiscales entries after the first, as found.
+    label
+        of a label image.
+    systems
+        coordinate systems beyond the axes, as 0.6 knows them.
     extra
         keys beside ``multiscales`` and ``omero``; ``attributes`` those beside ``ome`` (0.5).
     """
@@ -86,6 +146,8 @@ class ImageModel:
     omero: Extra = field(default_factory=dict)
     multiscale: Extra = field(default_factory=dict)
     further: tuple[Extra, ...] = ()
+    label: ImageLabel | None = None
+    systems: Systems = field(default_factory=Systems)
     own: Extra | None = None
     extra: Extra = field(default_factory=dict)
     attributes: Extra = field(default_factory=dict)
@@ -99,6 +161,30 @@ class ImageModel:
         """Return the scale of an axis at a level; None where it is not said."""
         scale = self.levels[level].scale
         return scale[self.axis_names.index(axis)] if scale and axis in self.axis_names else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelsModel:
+    """The group beneath an image that lists its label images by path (0.5 §labels)."""
+
+    names: tuple[str, ...]
+    own: Extra | None = None
+    extra: Extra = field(default_factory=dict)
+    attributes: Extra = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionModel:
+    """Images in one store that bioformats2raw laid out (0.5 §bioformats2raw).
+
+    ``layout`` is that of the root; ``series`` the paths that its group ``OME`` lists.
+    """
+
+    layout: int | None = None
+    series: tuple[str, ...] | None = None
+    own: Extra | None = None
+    extra: Extra = field(default_factory=dict)
+    attributes: Extra = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
