@@ -89,6 +89,11 @@ class Task:
     objects: int
 
     @property
+    def inputs(self) -> str:
+        """Digest that tells whether a committed well was made of the same input."""
+        return planes_digest(self.planes)
+
+    @property
     def keys(self) -> tuple[Key, ...]:
         """Places of the planes within the well."""
         return tuple(plane.key for plane in self.planes)
@@ -119,6 +124,21 @@ class Plan:
     workers: int
     budget: int
     warnings: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """Where the plate lies."""
+        return self.index.root
+
+    @property
+    def config(self) -> GlobalPipelineConfig:
+        """What the user chose."""
+        return self.recipe.config
+
+    @property
+    def calls_functions(self) -> bool:
+        """Whether code of the user runs."""
+        return bool(self.recipe.steps)
 
     @property
     def peak_bytes(self) -> int:
@@ -164,7 +184,7 @@ class Plan:
                 "config": self.recipe.config.to_toml(),
                 "workers": self.workers,
                 "tasks": [
-                    {"well": task.well, "planes": len(task.planes), "inputs": planes_digest(task.planes)}
+                    {"well": task.well, "planes": len(task.planes), "inputs": task.inputs}
                     | {"calls": task.calls, "peak_bytes": task.peak_bytes, "objects": task.objects}
                     for task in self.tasks
                 ],

@@ -11,27 +11,28 @@ import os
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from openhcs.core.wells import well_key
 from openhcs.errors import FormatError, NotFound, OpenHCSError, OutputBusy, OutputExists, Stopped
 from openhcs.io.fsops import FileOps
 from openhcs.ledger.ledger import Ledger
 from openhcs.plan.model import with_wells_of
+from openhcs.run.attempt import Broken, fatal
 from openhcs.run.close import close, derive
-from openhcs.run.derive import output_facts
 from openhcs.run.events import Event, ignore
 from openhcs.run.pool import Processes, Serial, Threads, check_open_files
 from openhcs.run.result import Failure, RunResult
-from openhcs.run.task import Broken, Job, fatal, inputs_digest
-from openhcs.run.vendor import keep_documents
+from openhcs.run.task import Job
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from openhcs.core.config import GlobalPipelineConfig
     from openhcs.core.steps import FunctionStep
-    from openhcs.plan.model import Plan, Task
+    from openhcs.plan.model import Plan
+    from openhcs.run.attempt import Job as AnyJob
+    from openhcs.run.attempt import Task
     from openhcs.run.events import Listener
     from openhcs.run.pool import Executor, Outcome
 
@@ -80,11 +81,58 @@ def execute(
         chains=tuple(step.chains for step in steps),
         ops=ops or FileOps(durable=durable),
     )
+    return carry_out(plan, job, exist=exist, on_event=on_event, stop=stop)
+
+
+class Work(Protocol):
+    """A plan as far as carrying it out needs to know it: tasks, and what the user chose."""
+
+    @property
+    def id(self) -> str:
+        """Identity: the same work has the same."""
+
+    @property
+    def source(self) -> str:
+        """Where the plate lies."""
+
+    @property
+    def tasks(self) -> Sequence[Task]:
+        """One per well."""
+
+    @property
+    def workers(self) -> int:
+        """Tasks at once."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know before."""
+
+    @property
+    def config(self) -> GlobalPipelineConfig:
+        """What the user chose."""
+
+    @property
+    def calls_functions(self) -> bool:
+        """Whether code of the user runs."""
+
+    def to_json(self) -> str:
+        """Return the plan as JSON text, with the wells under ``tasks``."""
+
+
+def carry_out(
+    plan: Work,
+    job: AnyJob[Any],
+    *,
+    exist: str = "auto",
+    on_event: Listener | None = None,
+    stop: threading.Event | None = None,
+) -> RunResult:
+    """Do every task of a plan that is not committed yet, as `execute` says."""
     return _Run(plan, job, on_event or ignore, stop or threading.Event()).execute(exist)
 
 
 class _Run:
-    def __init__(self, plan: Plan, job: Job, tell: Listener, stop: threading.Event) -> None:
+    def __init__(self, plan: Work, job: AnyJob[Any], tell: Listener, stop: threading.Event) -> None:
         self.plan = plan
         self.tell = tell
         self.stop = stop
@@ -105,12 +153,11 @@ class _Run:
             self.plan.to_json(),
             self.plan.id,
             exist="auto" if again else exist,
-            inputs=self.plan.index.root,
+            inputs=self.plan.source,
         )
         with self.ledger.running():
             self.ledger.renew_plan(self._plan_text)
-            vendor = keep_documents(self.job.index, self.ledger.folder, self.ledger.ops)
-            self.ledger.notes.keep_facts(output_facts(self.job.index, self.job.recipe, vendor_files=vendor).to_json())
+            self.ledger.notes.keep_facts(self.job.facts(self.ledger))
             committed = set() if again else self._committed()
             skipped = [task for task in self.plan.tasks if task.well in committed]
             todo = [task for task in self.plan.tasks if task.well not in committed]
@@ -148,9 +195,7 @@ class _Run:
         return {
             task.well
             for task in self.plan.tasks
-            if (record := records.get(task.well))
-            and record["plan"] == self.plan.id
-            and record["inputs"] == inputs_digest(task)
+            if (record := records.get(task.well)) and record["plan"] == self.plan.id and record["inputs"] == task.inputs
         }
 
     def _work_and_tell(self, todo: list[Task]) -> None:
@@ -196,7 +241,7 @@ class _Run:
         self.failed.append(failure)
         self.ledger.notes.fail(well, {"step": failure.step, "message": failure.message, "traceback": failure.traceback})
         self.tell(Event(kind="well_failed", well=well, message=failure.message))
-        if self.plan.recipe.config.on_error == "stop" or fatal(error):
+        if self.plan.config.on_error == "stop" or fatal(error):
             self.gave_up = True
             self.stop.set()
         if fatal(error):
@@ -237,12 +282,12 @@ class _Run:
         self.tell(Event(kind="finished", bytes_in=result.bytes_in, bytes_out=result.bytes_out, seconds=result.seconds))
 
 
-def choose(plan: Plan, tasks: int) -> Executor:
+def choose(plan: Work, tasks: int) -> Executor:
     """Return the executor for a plan: threads where no user code runs, else as configured."""
-    config: GlobalPipelineConfig = plan.recipe.config
+    config = plan.config
     workers = max(1, min(plan.workers, tasks))
     threads = max(1, cores() // workers)
-    if not plan.recipe.steps:
+    if not plan.calls_functions:
         return Threads(workers, threads) if workers > 1 else Serial(threads)
     if workers == 1 and (config.num_workers == 1 or config.use_threading):
         return Serial(threads)

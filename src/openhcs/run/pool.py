@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from openhcs.errors import PlanError, WorkerLost, from_oserror
 from openhcs.run import worker
+from openhcs.run.attempt import Broken, attempt, configure
 from openhcs.run.sending import sendable
-from openhcs.run.task import Broken, attempt, configure
 
 if TYPE_CHECKING:
     import threading
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, SpawnContext
     from multiprocessing.process import BaseProcess
 
-    from openhcs.plan.model import Task
-    from openhcs.run.task import Job, Report
+    from openhcs.run.attempt import Job, Report, Task
 
 Begun = Callable[["Task"], None]
 KILLS_ALLOWED = 1
@@ -55,7 +54,7 @@ class Outcome:
 class Executor(Protocol):
     """Runs tasks of one job."""
 
-    def run(self, job: Job, tasks: Sequence[Task], stop: threading.Event, begun: Begun) -> Iterator[Outcome]:
+    def run(self, job: Job[Any], tasks: Sequence[Task], stop: threading.Event, begun: Begun) -> Iterator[Outcome]:
         """Yield each task's outcome as it ends."""
 
 
@@ -65,7 +64,7 @@ class Serial:
     def __init__(self, threads: int) -> None:
         self._threads = threads
 
-    def run(self, job: Job, tasks: Sequence[Task], stop: threading.Event, begun: Begun) -> Iterator[Outcome]:
+    def run(self, job: Job[Any], tasks: Sequence[Task], stop: threading.Event, begun: Begun) -> Iterator[Outcome]:
         """Yield each task's outcome as it ends."""
         configure(self._threads)
         for task in tasks:
@@ -82,7 +81,7 @@ class Threads:
         self._workers = workers
         self._threads = threads
 
-    def run(self, job: Job, tasks: Sequence[Task], stop: threading.Event, begun: Begun) -> Iterator[Outcome]:
+    def run(self, job: Job[Any], tasks: Sequence[Task], stop: threading.Event, begun: Begun) -> Iterator[Outcome]:
         """Yield each task's outcome as it ends."""
         configure(self._threads)
         waiting = deque(tasks)
@@ -107,7 +106,7 @@ class Processes:
         self._workers = workers
         self._threads = threads
 
-    def run(self, job: Job, tasks: Sequence[Task], stop: threading.Event, begun: Begun) -> Iterator[Outcome]:
+    def run(self, job: Job[Any], tasks: Sequence[Task], stop: threading.Event, begun: Begun) -> Iterator[Outcome]:
         """Yield each task's outcome as it ends."""
         refuse_unguarded_script()
         crew = _Crew(sendable(job), self._threads)

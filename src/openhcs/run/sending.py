@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from openhcs.errors import PlanError
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
 
-    from openhcs.run.task import Job
+    from openhcs.run.attempt import Job
 
 
-def sendable(job: Job) -> bytes:
+def sendable(job: Job[Any]) -> bytes:
     """Return a job as bytes for other processes of ours.
 
     Raises

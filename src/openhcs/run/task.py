@@ -5,9 +5,7 @@ Nothing is published unless the whole well is there. A task can be run again at 
 
 from __future__ import annotations
 
-import errno
 import time
-import traceback
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,18 +13,19 @@ import numpy as np
 
 from openhcs.constants.constants import ZarrChunkStrategy
 from openhcs.core.plate import PlaneState
-from openhcs.errors import AccessDenied, OpenHCSError, OutOfBudget, StepError, StorageError, StorageFull, from_oserror
+from openhcs.errors import StepError
 from openhcs.io.filemanager import FileManager
 from openhcs.ledger.ledger import Ledger
 from openhcs.ngff.naming import image_paths
 from openhcs.plan.layers import PASS, groups_by_step, planes_by_step
-from openhcs.plan.model import planes_digest
 from openhcs.plan.schedule import schedule
+from openhcs.run.attempt import Report
 from openhcs.run.calls import call_chain
 from openhcs.run.derive import output_facts, well_documents
 from openhcs.run.mailbox import Mailbox
 from openhcs.run.pixels import PlaneReader
 from openhcs.run.sinks import Place, make_sink, states_of
+from openhcs.run.vendor import keep_documents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,71 +59,14 @@ class Job:
     chains: tuple[Mapping[str | None, Chain], ...]
     ops: FileOps
 
+    def do(self, task: Task) -> Report:
+        """Run a task and commit its well."""
+        return run_task(self, task)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """A task that committed: raw bytes read, bytes stored, seconds."""
-
-    bytes_in: int
-    bytes_out: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Broken:
-    """A task that did not commit, and why."""
-
-    error: OpenHCSError
-    traceback: str
-
-
-def configure(threads: int) -> None:
-    """Set how many threads each array read or write of this process uses."""
-    from openhcs.io import ts_context
-
-    ts_context.configure(threads)
-
-
-def attempt(job: Job, task: Task) -> Report | Broken:
-    """Return the task's report, or what stopped it; only a user's interrupt passes through.
-
-    A read or write that the system refused is tried once more, with the whole task.
-    """
-    first = _attempt(job, task)
-    if isinstance(first, Report) or not passing(first.error):
-        return first
-    return _attempt(job, task)
-
-
-def passing(error: OpenHCSError) -> bool:
-    """Return whether an error may be gone at a second try: the system's, but no lack of space or rights."""
-    return isinstance(error, StorageError) and not fatal(error)
-
-
-def fatal(error: OpenHCSError) -> bool:
-    """Return whether an error will meet every other well too: no space, memory, right to write, or file to open."""
-    spent = (errno.ENOMEM, errno.EMFILE, errno.ENFILE)
-    return isinstance(error, (StorageFull, AccessDenied)) or error.errno in spent
-
-
-def _attempt(job: Job, task: Task) -> Report | Broken:
-    try:
-        return run_task(job, task)
-    except OpenHCSError as error:
-        return Broken(error=error, traceback="".join(getattr(error, "__notes__", [])) or traceback.format_exc())
-    except OSError as error:
-        return Broken(error=from_oserror(error, doing=f"run well {task.well}"), traceback=traceback.format_exc())
-    except MemoryError:
-        text = (
-            f"no memory was left for well {task.well}, planned {task.peak_bytes / 1e6:.0f} MB. Run with fewer workers "
-            "(--workers 1), or where more memory is allowed."
-        )
-        spent = OutOfBudget(text, well=task.well)
-        spent.errno = errno.ENOMEM
-        return Broken(error=spent, traceback=traceback.format_exc())
-    except Exception as error:  # the worker's edge: a mistake of ours must not stop the other wells
-        text = f"well {task.well} failed inside openhcs: {type(error).__name__}: {error}"
-        return Broken(error=OpenHCSError(text, well=task.well), traceback=traceback.format_exc())
+    def facts(self, ledger: Ledger) -> dict[str, Any]:
+        """Keep the microscope's own documents in the ledger; return what the plate's documents need."""
+        vendor = keep_documents(self.index, ledger.folder, ledger.ops)
+        return output_facts(self.index, self.recipe, vendor_files=vendor).to_json()
 
 
 def run_task(job: Job, task: Task) -> Report:
@@ -137,11 +79,6 @@ def run_task(job: Job, task: Task) -> Report:
         ledger.commit(staging, record)
         stored = sum(one.bytes for one in staging.ops.written)
     return Report(bytes_in=task.bytes_in, bytes_out=stored, seconds=time.perf_counter() - start)
-
-
-def inputs_digest(task: Task) -> str:
-    """Return the digest that tells whether a committed well was made of the same input."""
-    return planes_digest(task.planes)
 
 
 def target_paths(target: Target) -> dict[tuple[int, int], str]:
@@ -295,7 +232,7 @@ class _TaskRun:
         record: dict[str, Any] = {
             "task": self.task.well,
             "plan": self.recipe.plan_id,
-            "inputs": inputs_digest(self.task),
+            "inputs": self.task.inputs,
             "images": images,
             "histograms": [one.histograms for one in kept],
             "units": [unit_of(target, place) for target in self.recipe.targets],

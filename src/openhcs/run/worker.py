@@ -30,7 +30,7 @@ def main(connection: Connection[Any, Any], job_bytes: bytes, threads: int) -> No
     keep_freed_memory()
     import cloudpickle
 
-    from openhcs.run.task import attempt, configure
+    from openhcs.run.attempt import attempt, configure
 
     configure(threads)
     job = cloudpickle.loads(job_bytes)
