@@ -5,13 +5,15 @@ All is looked at before memory is taken. A pipe is never waited for, a link neve
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from openhcs.errors import FormatError, InvalidPath, from_oserror
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 STORE = ".zarr"
@@ -77,6 +79,29 @@ def check_plain(path: str | Path, told: os.stat_result, limit: int | None) -> No
         raise FormatError(f"{path} is no plain file", path=path)
     if limit is not None and told.st_size > limit:
         raise FormatError(f"{path} has {told.st_size} bytes; such a file has no more than {limit}", path=path)
+
+
+@contextlib.contextmanager
+def open_plain(path: str | Path, *, doing: str = "read the file") -> Iterator[BinaryIO]:
+    """Open a plain file to read it piece by piece.
+
+    Raises
+    ------
+    FormatError
+        it is no plain file.
+    NotFound, StorageError
+        it is not there, or cannot be read.
+    """
+    try:
+        handle = os.open(path, _FLAGS)
+        try:
+            check_plain(path, os.fstat(handle), None)
+            with open(handle, "rb", closefd=False) as file:
+                yield file
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise from_oserror(error, doing=doing, path=path) from error
 
 
 def read_plain(path: str | Path, *, limit: int, doing: str = "read the file") -> bytes:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import struct
+from functools import partial
 from typing import TYPE_CHECKING
 
 from openhcs.errors import FormatError
+from openhcs.run.carried import KEY, CarriedFacts
 from openhcs.run.derive import OutputFacts, documents
 
 if TYPE_CHECKING:
@@ -25,9 +27,10 @@ def _made(ledger: Ledger, *, final: bool) -> dict[str, bytes]:
     records = ledger.records()
     if not records:
         return {}
-    facts = OutputFacts.from_json(ledger.notes.facts())
+    told = ledger.notes.facts()
+    made = CarriedFacts.from_json(told).documents if KEY in told else partial(documents, OutputFacts.from_json(told))
     try:
-        return documents(facts, records.values(), final=final)
+        return made(records.values(), final=final)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error) as error:
         raise FormatError(
             f"the commit records of {ledger.output} are not as openhcs writes them, so no plate can be made of them: "

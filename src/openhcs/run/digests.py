@@ -16,11 +16,13 @@ import xxhash
 
 from openhcs.core.plate import FileSource, Plane, PlaneState, sorted_planes
 from openhcs.errors import NotFound
+from openhcs.io.zarr_array import open_handle
 from openhcs.ledger.commit import read_entry
 from openhcs.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
     from openhcs.core.plate import PlateIndex
+    from openhcs.io.zarr_array import ZarrHandle
 
     Record = dict[str, Any]
     Known = dict[str, set[tuple[int, str]]]
@@ -95,15 +97,38 @@ class Digests:
         FormatError
             the well's record is damaged.
         """
+        return self.why_not(well, path, None if data is None else _mark(data))
+
+    def why_not(self, well: str, path: str, mark: tuple[int, str] | None) -> str:
+        """Return what `why` does for a file of which bytes and xxh3 digest are known."""
         for again in (False, True):
             known, inside = self._of(well, again=again)
             meant = known.get(f"{inside}{path}")
             if meant is None and again:
                 return ""
             # A well may have been committed anew since its record was read.
-            if meant is not None and data is not None and _mark(data) in meant:
+            if meant is not None and mark in meant:
                 return ""
-        return "it is gone" if data is None else "it is not what the commit record tells"
+        return "it is gone" if mark is None else "it is not what the commit record tells"
+
+    def open(self, well: str, path: str, folder: Path | None = None) -> ZarrHandle:
+        """Open an array of the plate; where a record names it, what it is read from is compared with that.
+
+        Parameters
+        ----------
+        path
+            of the array, relative to the plate.
+        folder
+            where it lies, if not there.
+        """
+        folder = Path(self._root, path) if folder is None else folder
+        if not self.commits(well, path):
+            return open_handle(folder)
+
+        def check(file: Path, data: bytes | None) -> str:
+            return self.why(well, f"{path}/{file.relative_to(folder).as_posix()}", data)
+
+        return open_handle(folder, absent="error", check=check)
 
     def _of(self, well: str, *, again: bool = False) -> tuple[Known, str]:
         with self._lock:

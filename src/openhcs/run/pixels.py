@@ -102,15 +102,7 @@ class PlaneReader:
     def _open(self, well: str, path: str) -> ZarrHandle:
         from openhcs.io.zarr_array import open_handle
 
-        folder = Path(self._root, path)
-        digests = self._digests
-        if digests is None or not digests.commits(well, path):
-            return open_handle(folder)
-
-        def check(file: Path, data: bytes | None) -> str:
-            return digests.why(well, f"{path}/{file.relative_to(folder).as_posix()}", data)
-
-        return open_handle(folder, absent="error", check=check)
+        return open_handle(Path(self._root, path)) if self._digests is None else self._digests.open(well, path)
 
     def __enter__(self) -> Self:
         """Return the reader; it is closed at the end."""

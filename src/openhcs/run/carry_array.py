@@ -1,0 +1,143 @@
+"""Carry one array: its objects as they are, or its pixels stored anew for another version of Zarr."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from openhcs.errors import FormatError, InvalidValue
+from openhcs.io.tree import PIECE
+from openhcs.io.zarr_array import create_handle, open_handle
+from openhcs.io.zarr_encode import object_places, object_region
+from openhcs.io.zarr_spec import RESTORE, make_spec
+from openhcs.ngff.render import ZARR_FORMAT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from openhcs.core.arrays import ArraySpec
+    from openhcs.core.config import GlobalPipelineConfig
+    from openhcs.io.fsops import FileOps, Stored
+    from openhcs.io.tree import Tree
+    from openhcs.ledger.staging import Staging
+    from openhcs.run.digests import Digests
+    from openhcs.run.survey import ArrayFound
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+CHOICES = ("compressor", "compression_level", "shuffle", "chunk_strategy", "chunk_shape", "shard_shape")
+"""Settings that say how arrays are stored; one of them set stores all arrays anew."""
+
+
+def as_it_is(array: ArrayFound, config: GlobalPipelineConfig) -> bool:
+    """Return whether an array's objects are copied: the same Zarr, and no other way of storing is asked for."""
+    from openhcs.core.config import ZarrConfig
+
+    zarr, plain = config.zarr, ZarrConfig()
+    chosen = any(getattr(zarr, name) != getattr(plain, name) for name in CHOICES)
+    return array.spec is None or (array.zarr_format == ZARR_FORMAT[zarr.ngff_version] and not chosen)
+
+
+def objects_of(array: ArrayFound, config: GlobalPipelineConfig) -> int:
+    """Return how many objects an array will have."""
+    if as_it_is(array, config):
+        return len(array.files) - len(array.documents)
+    return sum(1 for _ in object_places(_anew(array, config)))
+
+
+def needs(array: ArrayFound, config: GlobalPipelineConfig) -> int:
+    """Return the bytes of memory that carrying an array takes, about."""
+    if array.spec is None:
+        return PIECE
+    specs = [array.spec] if as_it_is(array, config) else [array.spec, _anew(array, config)]
+    return sum(2 * _object_bytes(spec) for spec in specs)
+
+
+def _object_bytes(spec: ArraySpec) -> int:
+    sides = (min(side, size) for side, size in zip(spec.object_shape, spec.shape, strict=True))
+    return math.prod(sides) * np.dtype(spec.dtype).itemsize
+
+
+def _anew(array: ArrayFound, config: GlobalPipelineConfig) -> ArraySpec:
+    spec = array.spec
+    if spec is None:
+        raise FormatError(f"{array.path}: {array.why}", path=array.path)
+    names = array.axes if array.axes is not None and len(array.axes) == len(spec.shape) else spec.dimension_names
+    try:
+        return make_spec(
+            spec.shape,
+            spec.dtype,
+            config.zarr,
+            dimension_names=names,
+            attributes=spec.attributes,
+            fill_value=spec.fill_value,
+        )
+    except InvalidValue as error:
+        raise InvalidValue(f"{array.path}: {error}") from None
+
+
+def carry_file(tree: Tree, path: str, target: Path, ops: FileOps) -> Stored:
+    """Copy one file byte for byte."""
+    ops.make_dirs(target.parent)
+    return ops.write_new(target, tree.pieces(path))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrayCarrier:
+    """Carries arrays of one plate.
+
+    Parameters
+    ----------
+    tree
+        where they come from.
+    digests
+        what commit records say of its files.
+    """
+
+    tree: Tree
+    config: GlobalPipelineConfig
+    digests: Digests
+
+    def carry(self, array: ArrayFound, target: Path, staging: Staging, well: str) -> None:
+        """Put an array in the folder ``target`` in staging.
+
+        Raises
+        ------
+        FormatError
+            a file is damaged, or not what the plate's commit record tells.
+        """
+        if as_it_is(array, self.config):
+            self._copy(array, target, staging.ops, well)
+        else:
+            self._store_anew(array, target, staging, well)
+
+    def _copy(self, array: ArrayFound, target: Path, ops: FileOps, well: str) -> None:
+        for path in array.files:
+            inner = path[len(array.path) :].lstrip("/")
+            stored = carry_file(self.tree, path, target / inner, ops)
+            if why := self.digests.why_not(well, path, (stored.bytes, stored.digest)):
+                raise FormatError(f"{path} is damaged: {why}. {RESTORE}.", path=path, well=well)
+        if array.spec is None:
+            return
+        handle = open_handle(target, well=well)
+        for place in object_places(handle.spec):
+            handle.read(object_region(handle.spec, place))
+
+    def _store_anew(self, array: ArrayFound, target: Path, staging: Staging, well: str) -> None:
+        folder = self.tree.local(array.path, staging.folder / "scratch", staging.scratch)
+        source = self.digests.open(well, array.path, folder)
+        handle = create_handle(target, _anew(array, self.config), staging.ops)
+        for place in object_places(handle.spec):
+            region = object_region(handle.spec, place)
+            pixels = source.read(region)
+            handle.write(region, pixels)
+            if self.config.verify and not np.array_equal(_bytes(handle.read(region)), _bytes(pixels)):
+                raise FormatError(f"what was written to {target} reads back differently; the disk may be failing")
+
+
+def _bytes(pixels: Array) -> Array:
+    """Return the bytes of pixels, so that NaN equals itself and -0.0 differs from 0.0."""
+    return np.ascontiguousarray(pixels).reshape(-1).view(np.uint8)
