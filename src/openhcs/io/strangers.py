@@ -81,6 +81,18 @@ def check_plain(path: str | Path, told: os.stat_result, limit: int | None) -> No
         raise FormatError(f"{path} has {told.st_size} bytes; such a file has no more than {limit}", path=path)
 
 
+def check_file(path: str | Path) -> None:
+    """Refuse a path at which no plain file lies.
+
+    Raises
+    ------
+    FormatError, NotFound, StorageError
+        as `read_plain`.
+    """
+    with open_plain(path):
+        pass
+
+
 @contextlib.contextmanager
 def open_plain(path: str | Path, *, doing: str = "read the file") -> Iterator[BinaryIO]:
     """Open a plain file to read it piece by piece.

@@ -1,17 +1,24 @@
-"""Convert a plate: the plan without steps, in threads."""
+"""Convert a plate: images put together from planes, or an OME-Zarr plate carried over; a folder or one file."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openhcs.constants.constants import MaterializationBackend, WellFilterMode
+from openhcs.core.checks import one_of
 from openhcs.core.config import GlobalPipelineConfig
+from openhcs.core.plate import PlateIndex
 from openhcs.core.wells import select_wells
+from openhcs.errors import InvalidValue, OutputExists
 from openhcs.io.fsops import FileOps
+from openhcs.io.ozx import SUFFIX as OZX
+from openhcs.io.ozx import OzxTree, names_in_order, pack
 from openhcs.io.tree import FolderTree
-from openhcs.ledger.output import check_apart
+from openhcs.ledger.output import CHOICES, check_apart, ledger_folder
+from openhcs.ngff.render import ZARR_FORMAT
 from openhcs.plan.compile import compile_plan
 from openhcs.run.carry import CarryJob, plan_carry
 from openhcs.run.digests import Digests
@@ -22,6 +29,7 @@ from openhcs.run.plates import index_plate
 if TYPE_CHECKING:
     import threading
 
+    from openhcs.io.tree import Tree
     from openhcs.run.events import Listener
     from openhcs.run.result import RunResult
 
@@ -43,9 +51,11 @@ def convert(
     Parameters
     ----------
     source
-        a plate that can be indexed, see `openhcs.run.plates.index_plate`.
+        a plate that can be indexed, see `openhcs.run.plates.index_plate`, or an ``.ozx`` file. An OME-Zarr
+        plate is carried over whole: levels, labels, unknown keys.
     target
-        a path ending in ``.zarr`` is the store itself; any other is an output folder.
+        a path ending in ``.zarr`` is the store itself, one ending in ``.ozx`` a single file; any other is an
+        output folder.
     wells, wells_mode
         a filter such as ``"A01,B03"`` or ``"row:A"``, see `openhcs.core.wells.select_wells`.
     exist
@@ -57,22 +67,72 @@ def convert(
         see `index_plate`, `openhcs.plan.compile.compile_plan` and `execute`.
     """
     config = config or GlobalPipelineConfig()
+    how = _How(wells=wells, mode=wells_mode, exist=exist, config=config, tell=on_event, stop=stop)
+    plate = _plate_at(source, config, pattern)
+    if str(target).endswith(OZX):
+        return _into_one_file(plate, how, Path(os.path.abspath(target)))
+    return _into_store(plate, how, str(target))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _How:
+    """What `convert` was asked for, beside source and target."""
+
+    wells: str | None
+    mode: WellFilterMode
+    exist: str
+    config: GlobalPipelineConfig
+    tell: Listener | None
+    stop: threading.Event | None
+
+
+def _plate_at(source: str | Path, config: GlobalPipelineConfig, pattern: str | None) -> Tree | PlateIndex:
+    """Return the store to carry over, or the index of a plate to put together from planes."""
+    if str(source).endswith(OZX) and Path(source).is_file():
+        if not carries(config):
+            raise InvalidValue(f"{source} is one file: convert it to a .zarr first, and that to what you want.")
+        return OzxTree(source)
     index = index_plate(source, microscope=config.microscope, pattern=pattern)
-    output = str(target)
-    check_apart(Path(output), index.root)
-    if index.microscope == "ome_zarr" and carries(config):
-        store = "" if output.rstrip("/").endswith(".zarr") else config.zarr.store_name
-        carried = plan_carry(FolderTree(index.root), config, store=store, wells=wells, wells_mode=wells_mode)
-        job = CarryJob(
-            output=os.path.abspath(output),
-            ops=FileOps(durable=config.durability == "full"),
-            plan=carried,
-            digests=Digests(index.root),
-        )
-        return carry_out(carried, job, exist=exist, on_event=on_event, stop=stop)
-    chosen = select_wells(index.wells, wells, wells_mode)
-    plan = compile_plan(index, (), config, gather(output), wells=chosen)
-    return execute(plan, (), output, exist=exist, on_event=on_event, stop=stop)
+    return FolderTree(index.root) if index.microscope == "ome_zarr" and carries(config) else index
+
+
+def _into_store(plate: Tree | PlateIndex, how: _How, output: str) -> RunResult:
+    check_apart(Path(output), plate.root)
+    if not isinstance(plate, PlateIndex):
+        return _carry(plate, how, output)
+    chosen = select_wells(plate.wells, how.wells, how.mode)
+    plan = compile_plan(plate, (), how.config, gather(output), wells=chosen)
+    return execute(plan, (), output, exist=how.exist, on_event=how.tell, stop=how.stop)
+
+
+def _carry(tree: Tree, how: _How, output: str) -> RunResult:
+    store = "" if output.rstrip("/").endswith(".zarr") else how.config.zarr.store_name
+    plan = plan_carry(tree, how.config, store=store, wells=how.wells, wells_mode=how.mode)
+    ops = FileOps(durable=how.config.durability == "full")
+    job = CarryJob(output=os.path.abspath(output), ops=ops, plan=plan, digests=Digests(tree.root))
+    return carry_out(plan, job, exist=how.exist, on_event=how.tell, stop=how.stop)
+
+
+def _into_one_file(plate: Tree | PlateIndex, how: _How, target: Path) -> RunResult:
+    """Make a store beside the file, pack it, put the file in place, and remove the store."""
+    version = how.config.zarr.ngff_version
+    if ZARR_FORMAT[version] != 3:
+        raise InvalidValue(f"{target.name}: only OME-Zarr 0.5 and later go into one file, not {version}.")
+    one_of(how.exist, "exist", CHOICES)
+    if target.exists() and how.exist != "replace":
+        raise OutputExists(f"{target} exists. Choose another output, or replace it (--exist replace).", path=target)
+    check_apart(target, plate.root)
+    store = target.with_name(f".{target.name}.zarr")
+    # What an interrupted run left there is gone on with.
+    result = _into_store(plate, replace(how, exist="auto" if how.exist == "error" else how.exist), str(store))
+    if not result.ok:
+        return result
+    ops = FileOps(durable=how.config.durability == "full")
+    tree = FolderTree(store)
+    packed = ops.replace(target, pack(tree, names_in_order(tree), version))
+    for leftover in (store, ledger_folder(store)):
+        ops.remove_tree(leftover)
+    return replace(result, output=str(target), bytes_out=packed.bytes)
 
 
 def carries(config: GlobalPipelineConfig) -> bool:
