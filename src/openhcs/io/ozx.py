@@ -8,20 +8,24 @@ pass, the same bytes for the same store; read through the standard library, whic
 from __future__ import annotations
 
 import json
+import os
 import struct
 import zipfile
 import zlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from openhcs.core.plate import FileSource
+from openhcs.core.wells import natural_key
 from openhcs.errors import FormatError, NotFound, StorageError, from_oserror
 from openhcs.io.strangers import check_file, open_plain
 from openhcs.io.tree import DOCUMENT_LIMIT, PIECE, Entry, Listing, as_name
+from openhcs.io.zarr_objects import Object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from openhcs.core.plate import TiffHeader
     from openhcs.io.fsops import FileOps
     from openhcs.io.tree import Tree
 
@@ -122,14 +126,6 @@ def _ending(count: int, size: int, offset: int, version: str) -> bytes:
     return end64 + locator + end + comment
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Where an entry's bytes lie in the archive."""
-
-    offset: int
-    size: int
-
-
 class OzxTree:
     """The store in an archive; satisfies `openhcs.io.tree.Tree`. Safe in many threads at once.
 
@@ -211,18 +207,24 @@ class OzxTree:
         """Return what lies in a folder of the store."""
         return self._folders.get(path, Listing((), ()))
 
-    def span(self, path: str) -> Span | None:
-        """Return where a file's bytes lie in the archive, None if there is no such file."""
+    def place(self, path: str) -> OzxPlace:
+        """Return where the objects of an array lie."""
+        return OzxPlace(self, path)
+
+    def find(self, path: str, most: int) -> Object | None:
+        """Return where a file's bytes lie in the archive, as `openhcs.io.zarr_objects.Place.find` does."""
         info = self._entries.get(path)
         if info is None:
             return None
+        if info.file_size > most:
+            raise FormatError(f"{path} has {info.file_size} bytes; such a file has no more than {most}", path=path)
         with open_plain(self._root) as file:
             file.seek(info.header_offset)
             head = file.read(_LOCAL.size)
         if len(head) < _LOCAL.size or head[:4] != b"PK\x03\x04":
             raise FormatError(f"{self._root}: {path} is damaged: its header is gone", path=path)
         name, extra = _LOCAL.unpack(head)[-2:]
-        return Span(info.header_offset + _LOCAL.size + name + extra, info.file_size)
+        return Object(self._root, info.header_offset + _LOCAL.size + name + extra, info.file_size)
 
     def read(self, path: str, *, limit: int = DOCUMENT_LIMIT) -> bytes:
         """Return a file's bytes."""
@@ -260,3 +262,46 @@ class OzxTree:
     def close(self) -> None:
         """Let go of the archive."""
         self._zip.close()
+
+
+class OzxPlace:
+    """The objects of one array in an archive."""
+
+    def __init__(self, tree: OzxTree, path: str) -> None:
+        self._tree = tree
+        self._path = path
+
+    @property
+    def kvstore(self) -> dict[str, Any]:
+        """The array's folder in the archive."""
+        base = {"driver": "file", "path": os.path.realpath(self._tree.root)}
+        return {"driver": "zip", "base": base, "path": f"{self._path}/"}
+
+    def find(self, key: str, most: int) -> Object | None:
+        """Return where an object lies."""
+        return self._tree.find(f"{self._path}/{key}", most)
+
+
+class OzxFiles:
+    """An archive as a microscope sees it; satisfies `openhcs.core.plate.Files`."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.tree = OzxTree(path)
+
+    @property
+    def root(self) -> str:
+        """The archive's path."""
+        return self.tree.root
+
+    def list(self) -> tuple[FileSource, ...]:
+        """Return every file, in natural order."""
+        names = sorted(self.tree.names, key=natural_key)
+        return tuple(FileSource(name) for name in names)
+
+    def read_bytes(self, path: str, *, limit: int = DOCUMENT_LIMIT) -> bytes:
+        """Return a file's bytes."""
+        return self.tree.read(path, limit=limit)
+
+    def tiff_header(self, path: str) -> TiffHeader:
+        """Raise: a store holds no TIFFs."""
+        raise FormatError(f"{path} in {self.root} is no TIFF", path=path)

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     from openhcs.core.arrays import ArraySpec
     from openhcs.io.fsops import FileOps, Stored
+    from openhcs.io.ozx import OzxTree
     from openhcs.io.zarr_document import ArrayDocument
+    from openhcs.io.zarr_objects import Place
     from openhcs.io.zarr_spec import Check
 
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -134,6 +136,21 @@ def open_handle(
     return ZarrHandle(folder, document, fill=fill, ops=ops, check=check, place=(well, site))
 
 
+def open_archived(tree: OzxTree, path: str) -> ZarrHandle:
+    """Open an array in an archive; it only reads.
+
+    Raises
+    ------
+    NotFound
+        no array there.
+    FormatError
+        a document that cannot be true, a codec we do not read, or Zarr v2.
+    """
+    name = f"{path}/zarr.json"
+    document = parse_document(tree.read(name, limit=DOCUMENT_LIMIT), path=f"{tree.root}/{name}")
+    return ZarrHandle(Path(tree.root, path), document, fill=not document.complete, archive=tree.place(path))
+
+
 def read_document(folder: Path, check: Check | None = None) -> ArrayDocument:
     """Return what the document of an array tells."""
     data = _bytes(folder / "zarr.json", check)
@@ -179,12 +196,14 @@ class ZarrHandle:
         ops: FileOps | None = None,
         check: Check | None = None,
         place: tuple[str | None, int | None] = (None, None),
+        archive: Place | None = None,
     ) -> None:
         self.folder = folder
         self._document = document
         self._fill = fill
         self._check = check
         self._place = place
+        self._archive = archive
         self._writer = None if ops is None else _Writer(folder, document.spec, ops)
         self._lock = threading.Lock()
         self._reader: Any = None
@@ -268,7 +287,7 @@ class ZarrHandle:
                 if self.spec.zarr_format == 3:
                     from openhcs.io import zarr_v3
 
-                    self._reader = zarr_v3.Reader(self.folder, self._document, fill=self._fill)
+                    self._reader = zarr_v3.Reader(self.folder, self._document, fill=self._fill, place=self._archive)
                 else:
                     from openhcs.io import zarr_v2
 

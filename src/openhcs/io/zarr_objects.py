@@ -11,7 +11,8 @@ import itertools
 import math
 import os
 import struct
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -34,19 +35,72 @@ HEADER = 16
 CHECKSUM = 4
 
 
+class Place(Protocol):
+    """Where the objects of an array lie."""
+
+    @property
+    def kvstore(self) -> Json:
+        """The array's folder, as tensorstore names it."""
+
+    def find(self, key: str, most: int) -> Object | None:
+        """Return where an object's bytes are, None if it is not there; `FormatError` if it has over ``most``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """The bytes of one object: a part of a file."""
+
+    path: str
+    start: int
+    size: int
+
+
+class FolderPlace:
+    """Objects that are files of their own in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._fence = fence_of(folder)
+
+    @property
+    def kvstore(self) -> Json:
+        """The folder."""
+        return {"driver": "file", "path": f"{self._folder.resolve().as_posix()}/"}
+
+    def find(self, key: str, most: int) -> Object | None:
+        """Return the whole file of an object.
+
+        Raises
+        ------
+        FormatError
+            it is no plain file, or larger than ``most`` bytes.
+        InvalidPath
+            it lies outside the store.
+        """
+        path = f"{self._folder}/{key}"
+        self._fence.check(path)
+        try:
+            told = os.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise from_oserror(error, doing="read the array", path=path) from error
+        check_plain(path, told, most)
+        return Object(path, 0, told.st_size)
+
+
 class Objects:
     """What is known of an array's objects; each is looked at once."""
 
-    def __init__(self, folder: Path, document: ArrayDocument) -> None:
+    def __init__(self, place: Place, document: ArrayDocument) -> None:
         meta, spec = document.metadata, document.spec
-        self._folder = folder
+        self._place = place
         self._shape = spec.shape
         self._sides: tuple[int, ...] = spec.object_shape
         self._size = np.dtype(spec.dtype).itemsize
         self._codecs: list[Json] = meta["codecs"]
         self._encoding: Json = meta["chunk_key_encoding"]
         self._most = 2 * math.prod(self._sides) * self._size + 2 * self._entries(self._codecs) + ROOM
-        self._fence = fence_of(folder)
         self._seen: set[tuple[int, ...]] = set()
 
     def _entries(self, codecs: Sequence[Json]) -> int:
@@ -70,18 +124,10 @@ class Objects:
                 self._seen.add(place)
 
     def _look(self, place: tuple[int, ...]) -> None:
-        path = f"{self._folder}/{self._key(place)}"
-        self._fence.check(path)
-        try:
-            told = os.stat(path)
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        except OSError as error:
-            raise from_oserror(error, doing="read the array", path=path) from error
-        check_plain(path, told, self._most)
-        if _blosc_in(self._codecs):
-            with open(path, "rb", buffering=0) as file:
-                self._claims(file, (0, told.st_size), self._codecs, self._sides, path)
+        found = self._place.find(self._key(place), self._most)
+        if found is not None and _blosc_in(self._codecs):
+            with open(found.path, "rb", buffering=0) as file:
+                self._claims(file, (found.start, found.size), self._codecs, self._sides, found.path)
 
     def _key(self, place: tuple[int, ...]) -> str:
         first = self._encoding.get("name") == "v2"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from openhcs.errors import FormatError, from_oserror
 from openhcs.io import ts_context
-from openhcs.io.zarr_objects import Objects
+from openhcs.io.zarr_objects import FolderPlace, Objects
 from openhcs.io.zarr_spec import RESTORE, chunk_words
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from openhcs.core.arrays import ArraySpec
     from openhcs.errors import OpenHCSError
     from openhcs.io.zarr_document import ArrayDocument
+    from openhcs.io.zarr_objects import Place
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -34,15 +35,16 @@ _OS_ERROR = re.compile(r"os_error_code='(\d+)'")
 class Reader:
     """The pixels of one v3 array."""
 
-    def __init__(self, folder: Path, document: ArrayDocument, *, fill: bool) -> None:
+    def __init__(self, folder: Path, document: ArrayDocument, *, fill: bool, place: Place | None = None) -> None:
         import tensorstore as ts
 
         self._folder = folder
         self._spec = document.spec
-        self._objects = Objects(folder, document)
+        place = FolderPlace(folder) if place is None else place
+        self._objects = Objects(place, document)
         spec = {
             "driver": "zarr3",
-            "kvstore": {"driver": "file", "path": f"{folder.resolve().as_posix()}/"},
+            "kvstore": place.kvstore,
             "metadata": document.metadata,
             "open": True,
             "assume_metadata": True,

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from openhcs.core.plate import FileSource
 from openhcs.errors import FormatError, MissingPlanes, NotFound, OpenHCSError
+from openhcs.io.ozx import SUFFIX as OZX
+from openhcs.io.ozx import OzxTree
 from openhcs.io.strangers import read_plain
 from openhcs.io.zarr_spec import RESTORE
 from openhcs.run.digests import Digests
@@ -47,6 +49,7 @@ class PlaneReader:
     def __init__(self, index: PlateIndex, root: str | os.PathLike[str] | None = None) -> None:
         self._root = os.fspath(index.root if root is None else root)
         self._digests = Digests(self._root) if index.microscope in OURS else None
+        self._archive = OzxTree(self._root) if self._root.endswith(OZX) and os.path.isfile(self._root) else None
         self._arrays: OrderedDict[str, ZarrHandle] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -100,8 +103,10 @@ class PlaneReader:
         return found
 
     def _open(self, well: str, path: str) -> ZarrHandle:
-        from openhcs.io.zarr_array import open_handle
+        from openhcs.io.zarr_array import open_archived, open_handle
 
+        if self._archive is not None:
+            return open_archived(self._archive, path)
         return open_handle(Path(self._root, path)) if self._digests is None else self._digests.open(well, path)
 
     def __enter__(self) -> Self:

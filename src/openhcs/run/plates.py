@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from openhcs.constants.constants import Microscope
 from openhcs.errors import InputError, NotFound
 from openhcs.io.folder import FolderFiles
+from openhcs.io.ozx import SUFFIX as OZX
+from openhcs.io.ozx import OzxFiles
 from openhcs.microscopes import detect
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ def index_plate(
     Parameters
     ----------
     path
-        a plate's folder, an OME-Zarr plate, or an output of ours.
+        a plate's folder, an OME-Zarr plate in a folder or an ``.ozx`` file, or an output of ours.
     microscope
         the layout to read it as; AUTO finds out.
     pattern
@@ -42,6 +44,8 @@ def index_plate(
 
         hint = f" In {folder.parent}: {suggest(folder.name, sorted(near))}" if near else ""
         raise NotFound(f"nothing is at {folder}.{hint}", path=folder)
+    if folder.suffix == OZX and folder.is_file():
+        return detect(OzxFiles(folder), microscope, pattern=pattern)
     if not folder.is_dir():
         raise InputError(
             f"{folder} is a file; a plate is a folder. Name the folder that holds the whole plate, such as "
