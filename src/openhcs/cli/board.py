@@ -45,6 +45,9 @@ class Board:
             self.total_wells = event.total_wells or len(event.wells)
             self.total_bytes = event.total_bytes
             self.wells = dict.fromkeys(event.wells, WAITING)
+            if event.total_objects:
+                stored = count(event.total_objects, "file")
+                self.news.append(f"{size(event.total_bytes)} of pixels to read, {stored} to store")
         elif event.kind == "warning":
             self.news.append(f"warning: {f'{event.well}: ' if event.well else ''}{event.message}")
         elif event.well is not None and event.kind in STATES:

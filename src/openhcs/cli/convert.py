@@ -1,7 +1,8 @@
 """Write a plate as OME-Zarr: every well, once, whole or not at all.
 
-DST ending in .zarr is the store itself; any other DST is an output folder that holds images.zarr.
-The same command again goes on with what is not done yet.
+DST ending in .zarr is the store itself, DST ending in .ozx the store in one file; any other DST is an
+output folder that holds images.zarr. An OME-Zarr plate is carried over with its levels, labels and
+unknown keys. The same command again goes on with what is not done yet.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add what ``openhcs convert`` takes."""
-    parser.add_argument("source", metavar="SRC", help="plate folder or OME-Zarr plate")
-    parser.add_argument("target", metavar="DST", help="plate.zarr, or a folder")
+    parser.add_argument("source", metavar="SRC", help="plate folder, OME-Zarr plate or .ozx file")
+    parser.add_argument("target", metavar="DST", help="plate.zarr, plate.ozx, or a folder")
     options.add_json(parser, "print the outcome as one JSON object")
     options.add_wells(parser)
     options.add_store(parser)
@@ -51,5 +52,6 @@ def run(args: Namespace) -> int:
             on_event=watch.on_event,
             stop=watch.stop,
         )
-    stored = args.target if args.target.endswith(".zarr") else os.path.join(args.target, config.zarr.store_name)
+    whole = args.target.endswith((".zarr", ".ozx"))
+    stored = args.target if whole else os.path.join(args.target, config.zarr.store_name)
     return finish(args, result, watch, stored=stored, next_line=f"openhcs info {shlex.quote(stored)}")

@@ -37,6 +37,10 @@ class Task(Protocol):
         """Raw pixels it reads."""
 
     @property
+    def objects(self) -> int:
+        """Files beside documents that it will store."""
+
+    @property
     def peak_bytes(self) -> int:
         """Memory it takes at most."""
 

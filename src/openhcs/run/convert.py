@@ -24,7 +24,7 @@ from openhcs.run.carry import CarryJob, plan_carry
 from openhcs.run.digests import Digests
 from openhcs.run.execute import carry_out, execute
 from openhcs.run.facts import gather
-from openhcs.run.plates import index_plate
+from openhcs.run.plates import index_plate, is_archive
 
 if TYPE_CHECKING:
     import threading
@@ -88,7 +88,7 @@ class _How:
 
 def _plate_at(source: str | Path, config: GlobalPipelineConfig, pattern: str | None) -> Tree | PlateIndex:
     """Return the store to carry over, or the index of a plate to put together from planes."""
-    if str(source).endswith(OZX) and Path(source).is_file():
+    if is_archive(source):
         if not carries(config):
             raise InvalidValue(f"{source} is one file: convert it to a .zarr first, and that to what you want.")
         return OzxTree(source)

@@ -11,8 +11,8 @@ class Event:
     """One thing that happened.
 
     ``kind`` is started, well_started, well_done, well_skipped, well_failed, warning or finished.
-    Bytes are raw pixels read and bytes stored by that well; totals and the names of all wells come
-    with ``started``.
+    Bytes are raw pixels read and bytes stored by that well; totals, of what is to do yet, and the names of
+    all wells come with ``started``.
     """
 
     kind: str
@@ -22,6 +22,7 @@ class Event:
     bytes_out: int = 0
     total_wells: int = 0
     total_bytes: int = 0
+    total_objects: int = 0
     seconds: float = 0.0
     wells: tuple[str, ...] = ()
 

@@ -272,7 +272,8 @@ class _Run:
     def _started(self, todo: list[Task], skipped: list[Task], weaker: tuple[str, ...]) -> None:
         total = sum(task.bytes_in for task in todo)
         wells = tuple(task.well for task in self.plan.tasks)
-        self.tell(Event(kind="started", total_wells=len(wells), total_bytes=total, wells=wells))
+        objects = sum(task.objects for task in todo)
+        self.tell(Event(kind="started", total_wells=len(wells), total_bytes=total, total_objects=objects, wells=wells))
         for warning in (*self.plan.warnings, *weaker):
             self.tell(Event(kind="warning", message=warning))
         for task in skipped:

@@ -13,7 +13,7 @@ from openhcs.io.ozx import OzxFiles
 from openhcs.microscopes import detect
 
 if TYPE_CHECKING:
-    from openhcs.core.plate import PlateIndex
+    from openhcs.core.plate import Files, PlateIndex
 
 
 def index_plate(
@@ -44,17 +44,25 @@ def index_plate(
 
         hint = f" In {folder.parent}: {suggest(folder.name, sorted(near))}" if near else ""
         raise NotFound(f"nothing is at {folder}.{hint}", path=folder)
-    if folder.suffix == OZX and folder.is_file():
-        return detect(OzxFiles(folder), microscope, pattern=pattern)
-    if not folder.is_dir():
+    if not folder.is_dir() and not is_archive(folder):
         raise InputError(
             f"{folder} is a file; a plate is a folder. Name the folder that holds the whole plate, such as "
             f"{folder.resolve().parent}.",
             path=folder,
         )
-    index = detect(FolderFiles(folder), microscope, pattern=pattern)
+    index = detect(files_at(folder), microscope, pattern=pattern)
     if index.microscope == "openhcs_tiff":
         from openhcs.run.digests import with_lost_files
 
         return with_lost_files(index)
     return index
+
+
+def is_archive(path: str | Path) -> bool:
+    """Return whether a path is that of a store in one file."""
+    return Path(path).suffix == OZX and Path(path).is_file()
+
+
+def files_at(path: str | Path) -> Files:
+    """Return the files of a plate, in a folder or in one file."""
+    return OzxFiles(path) if is_archive(path) else FolderFiles(path)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import xxhash
 
-from openhcs.io.folder import FolderFiles
 from openhcs.ledger.commit import holds
 from openhcs.ledger.notes import VENDOR
+from openhcs.run.plates import files_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ def keep_documents(index: PlateIndex, ledger_folder: Path, ops: FileOps) -> dict
     A copy that is there and equal is left alone.
     """
     digests = {}
-    files = FolderFiles(index.root)
+    files = files_at(index.root)
     for path in index.metadata_files:
         data = files.read_bytes(path)
         digests[path] = xxhash.xxh3_64_hexdigest(data)
