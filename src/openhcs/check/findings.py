@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from openhcs.ngff.rules.table import ERROR, INFO, WARNING
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ERROR, WARNING, INFO = "error", "warning", "info"
+__all__ = ["ERROR", "INFO", "WARNING", "Counts", "Finding", "Report"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,8 @@ class Finding:
         file or folder, relative to what was checked.
     message, remedy
         what is wrong, and what to do about it.
+    rule
+        where the rule stands: section of a specification, or "openhcs".
     well, site, chunk
         where, as far as it is known.
     """
@@ -34,6 +38,7 @@ class Finding:
     path: str
     message: str
     remedy: str = ""
+    rule: str = "openhcs commit record"
     well: str | None = None
     site: int | None = None
     chunk: str | None = None
@@ -56,11 +61,13 @@ class Counts:
 class Report:
     """What `openhcs.check.validate` found, and how much it looked at.
 
+    ``kind`` is "output", or what a store is: "plate", "well", "image", "labels", "collection".
     ``files`` and ``bytes`` count what was read whole and compared; ``wells`` those that are committed.
     """
 
     path: str
     deep: bool
+    kind: str | None
     wells: int
     files: int
     bytes: int
@@ -75,4 +82,11 @@ class Report:
         """Return the report as JSON knows it."""
         found = [{name: value for name, value in asdict(one).items() if value is not None} for one in self.findings]
         counts = {"wells": self.wells, "files": self.files, "bytes": self.bytes}
-        return {"valid": self.valid, "path": self.path, "deep": self.deep, **counts, "findings": found}
+        return {
+            "valid": self.valid,
+            "path": self.path,
+            "kind": self.kind,
+            "deep": self.deep,
+            **counts,
+            "findings": found,
+        }

@@ -6,24 +6,29 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from openhcs.check.findings import ERROR, INFO, Counts, Finding, Report
+from openhcs.check.findings import Counts, Finding, Report
 from openhcs.check.integrity import Audit
 from openhcs.check.store import unread_chunks
+from openhcs.check.tree import look_at_store, stores_of
 from openhcs.errors import InputError, NotFound
 from openhcs.ledger.notes import HEAD
 from openhcs.ledger.output import ledger_folder
+from openhcs.ngff.rules.table import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 def validate(path: str | Path, *, deep: bool = False) -> Report:
-    """Compare an output with its commit records, or read a store that has none; nothing is changed.
+    """Look for whatever is wrong with an output or an OME-Zarr store; nothing is changed.
+
+    An output is compared with its commit records. The documents, arrays and stored objects of it, or of
+    any store, are compared with the rules in `openhcs.ngff.rules.table` and with each other.
 
     Parameters
     ----------
     path
-        an output folder, a store that was converted to, or the store inside an output.
+        an output folder, or any OME-Zarr: plate, well, image, list of labels, collection.
     deep
         read every stored byte: damage is found wherever it is. Otherwise names, sizes and documents.
 
@@ -37,19 +42,29 @@ def validate(path: str | Path, *, deep: bool = False) -> Report:
     folder = Path(os.path.abspath(path))
     if not folder.exists() and not ledger_folder(folder).exists():
         raise NotFound(f"nothing is at {path}", path=path)
+    counts = Counts()
     output = output_of(folder)
+    kind: str | None
     if output is not None:
-        from openhcs.ledger.ledger import Ledger
-
-        audit = Audit(Ledger(output), deep=deep)
-        return _report(output, deep=deep, found=list(audit.findings()), counts=audit.counts)
-    if not any((folder / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray")):
+        found, kind = list(_output(output, counts, deep=deep)), "output"
+        folder = output
+    elif any((folder / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray", ".zattrs")):
+        seen = look_at_store(folder)
+        found, kind = [*_unvouched(folder, counts, deep=deep), *seen.findings], seen.kind
+    else:
         raise InputError(
             f"{path} is neither an output of openhcs nor a Zarr store. Name the output folder, or a .zarr store.",
             path=path,
         )
-    counts = Counts()
-    return _report(folder, deep=deep, found=list(_store(folder, counts, deep=deep)), counts=counts)
+    return Report(
+        path=str(folder),
+        deep=deep,
+        kind=kind,
+        wells=counts.wells,
+        files=counts.files,
+        bytes=counts.bytes,
+        findings=tuple(found),
+    )
 
 
 def output_of(folder: Path) -> Path | None:
@@ -57,27 +72,40 @@ def output_of(folder: Path) -> Path | None:
     return next((one for one in (folder, folder.parent) if (ledger_folder(one) / HEAD).exists()), None)
 
 
-def _store(folder: Path, counts: Counts, *, deep: bool) -> Iterator[Finding]:
+def _output(output: Path, counts: Counts, *, deep: bool) -> Iterator[Finding]:
+    """Yield what the ledger finds, then what the rules find in files that the ledger did not name."""
+    from openhcs.ledger.ledger import Ledger
+
+    audit = Audit(Ledger(output), deep=deep, counts=counts)
+    found = list(audit.findings())
+    yield from found
+    if any(one.code == "in-use" for one in found):
+        return
+    named = {one.path for one in found}
+    for store in stores_of(output):
+        prefix = "" if store == output else store.relative_to(output).as_posix()
+        yield from (one for one in look_at_store(store, prefix).findings if one.path not in named)
+
+
+def _unvouched(folder: Path, counts: Counts, *, deep: bool) -> Iterator[Finding]:
+    rule = RULES["no-records"]
     yield Finding(
         code="no-records",
-        severity=INFO,
+        severity=rule.severity,
         path="",
         message="no commit records of openhcs belong to this store, so nothing says what it should hold"
         + (": every chunk was decoded" if deep else ""),
+        rule=rule.section,
     )
     if not deep:
         return
+    rule = RULES["chunk-unreadable"]
     for path, told in unread_chunks(folder, counts):
         yield Finding(
             code="chunk-unreadable",
-            severity=ERROR,
+            severity=rule.severity,
             path=path,
             message=told,
-            remedy="Restore it from where the plate came from.",
+            remedy=f"{rule.remedy}.",
+            rule=rule.section,
         )
-
-
-def _report(path: Path, *, deep: bool, found: list[Finding], counts: Counts) -> Report:
-    return Report(
-        path=str(path), deep=deep, wells=counts.wells, files=counts.files, bytes=counts.bytes, findings=tuple(found)
-    )

@@ -1,7 +1,7 @@
-"""Check an output against its commit records, or decode a Zarr store that has none.
+"""Check an output of openhcs, or anybody's OME-Zarr: plate, well, image, labels, collection.
 
-Quick looks at names, sizes and documents; --deep reads every stored byte. Nothing is changed. Ends
-with 0 if nothing is lost or damaged, else with 4.
+Quick looks at documents, names and sizes; --deep reads every stored byte. An output is compared with its
+commit records too. Nothing is changed. Ends with 0 if there is no error, else with 4.
 """
 
 from __future__ import annotations
@@ -15,21 +15,24 @@ from openhcs.cli.text import count, size
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator, Sequence
 
-    from openhcs.check.findings import Report
+    from openhcs.check.findings import Finding, Report
 
-SHOWN = 50
+EXAMPLES = 3
+"""Findings of one code that are shown."""
+LADDER = ("error", "warning", "info")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add what ``openhcs validate`` takes."""
-    parser.add_argument("path", metavar="PATH", help="output folder of run or convert, or a .zarr store")
-    parser.add_argument("--deep", action="store_true", help="read every stored byte and compare its digest")
-    options.add_json(parser, "print one JSON object")
+    parser.add_argument("path", metavar="PATH", help="output folder of run or convert, or any OME-Zarr")
+    parser.add_argument("--deep", action="store_true", help="read every stored byte: digests, or every chunk decoded")
+    options.add_json(parser, "print one JSON object, with every finding")
 
 
 def run(args: Namespace) -> int:
-    """Check one output."""
+    """Check one output or store."""
     from openhcs.check.validate import validate
     from openhcs.cli.paths import existing
     from openhcs.cli.watch import log_to_stderr
@@ -44,22 +47,36 @@ def run(args: Namespace) -> int:
 
 
 def describe(report: Report) -> str:
-    """Return a report as text for people."""
-    lines = []
-    for one in report.findings[:SHOWN]:
-        lines.append(f"{one.severity}: {one.message}")
-        lines += [f"  {word}: {value}" for word, value in (("file", one.path), ("do", one.remedy)) if value]
-    if len(report.findings) > SHOWN:
-        lines.append(f"and {len(report.findings) - SHOWN} more; see all with --json")
+    """Return a report as text for people: one paragraph for each code, errors first."""
+    groups: dict[str, list[Finding]] = {}
+    for one in sorted(report.findings, key=lambda one: LADDER.index(one.severity)):
+        groups.setdefault(one.code, []).append(one)
+    lines = [line for found in groups.values() for line in _paragraph(found)]
+    return "\n".join([*lines, _verdict(report)])
+
+
+def _paragraph(found: Sequence[Finding]) -> Iterator[str]:
+    first = found[0]
+    number = f" ({len(found):,} times)" if len(found) > 1 else ""
+    yield f"{first.severity}: {first.code}{number}" + (f", {first.rule}" if first.rule else "")
+    for one in found[:EXAMPLES]:
+        yield f"  {one.path}: {one.message}" if one.path else f"  {one.message}"
+    if len(found) > EXAMPLES:
+        yield f"  and {len(found) - EXAMPLES:,} more; all with --json"
+    for remedy in list(dict.fromkeys(one.remedy for one in found[:EXAMPLES] if one.remedy)):
+        yield f"  do: {remedy}"
+
+
+def _verdict(report: Report) -> str:
     errors = sum(one.severity == "error" for one in report.findings)
-    read = f", {count(report.files, 'file')} ({size(report.bytes)}) read and compared" if report.files else ""
-    wells = f"{count(report.wells, 'committed well')}{read}" if report.wells else read.removeprefix(", ")
+    warnings = sum(one.severity == "warning" for one in report.findings)
     if not report.valid:
         verdict = f"not valid: {count(errors, 'error')}"
     elif report.deep:
         verdict = "valid"
     else:
-        verdict = (
-            "valid by names and sizes, --deep reads every byte" if report.wells else "not looked at without --deep"
-        )
-    return "\n".join([*lines, f"{report.path}: {verdict}" + (f"; {wells}" if wells else "")])
+        verdict = "valid by documents, names and sizes, --deep reads every byte"
+    verdict += f", {count(warnings, 'warning')}" if warnings else ""
+    read = f"{count(report.files, 'file')} ({size(report.bytes)}) read and compared" if report.files else ""
+    wells = count(report.wells, "committed well") if report.wells else ""
+    return "; ".join([f"{report.path}: {verdict}", ", ".join(filter(None, (wells, read)))]).removesuffix("; ")

@@ -1,0 +1,147 @@
+"""Rules for the document of an image: axes or coordinate systems, levels, channels."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from openhcs.ngff.rules.axes import check_axes
+from openhcs.ngff.rules.transforms import STEPS, check_step, check_steps
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from openhcs.ngff.rules.axes import AxisFacts
+    from openhcs.ngff.rules.faults import Faults
+    from openhcs.ngff.rules.transforms import Steps
+
+    Json = Mapping[str, Any]
+
+MOST_LEVELS = 200
+MOST_CHANNELS = 10_000
+MOST_SYSTEMS = 1000
+COLOR = re.compile(r"[0-9A-Fa-f]{6}")
+WINDOW = ("min", "max", "start", "end")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelFacts:
+    """One level of an image as its document tells."""
+
+    path: str
+    steps: Steps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFacts:
+    """What of an image its arrays and labels are compared with; ``channels`` is None without ``omero``."""
+
+    axes: tuple[AxisFacts, ...]
+    levels: tuple[LevelFacts, ...]
+    channels: int | None
+
+
+def check_image(body: Json, faults: Faults) -> tuple[ImageFacts, ...]:
+    """Note what is wrong with an image's document; return the facts of each multiscales entry, the first one first."""
+    entries = faults.entries(body, "multiscales", "attributes", most=MOST_LEVELS)
+    if not entries and isinstance(body.get("multiscales"), list):
+        faults.say("multiscales-empty", "multiscales is empty")
+    channels = _omero(body, faults)
+    return tuple(
+        _entry(one, f"multiscales{place.partition('multiscales')[2]}", channels, faults) for place, one in entries
+    )
+
+
+def _entry(told: Json, where: str, channels: int | None, faults: Faults) -> ImageFacts:
+    for key, kind in (("name", str), ("type", str), ("metadata", dict)):
+        faults.get(told, key, kind, where, must=False) if key in told else None
+    if "name" not in told:
+        faults.say("name-missing", f"{where}.name is missing")
+    axes, systems = _systems(told, where, faults)
+    levels: dict[str, LevelFacts] = {}
+    datasets = faults.entries(told, "datasets", where, most=MOST_LEVELS)
+    if not datasets and isinstance(told.get("datasets"), list):
+        faults.say("multiscales-empty", f"{where}.datasets is empty")
+    if len(datasets) > 1 and (missing := [key for key in ("type", "metadata") if key not in told]):
+        faults.say("level-method-missing", f"{where} has no {' and no '.join(missing)}")
+    for place, one in datasets:
+        path = faults.get(one, "path", str, place)
+        if systems is None:
+            steps = check_steps(one, place, len(axes), faults)
+        else:
+            steps = check_step(one, place, len(axes), systems, faults)
+        if path is None:
+            continue
+        if path in levels:
+            faults.say("level-repeated", f"{place}.path {path!r:.60} is listed before")
+        levels.setdefault(path, LevelFacts(path=path, steps=steps))
+    if systems is None:
+        check_steps(told, where, len(axes), faults, must=False)
+    return ImageFacts(axes=axes, levels=tuple(levels.values()), channels=channels)
+
+
+def _systems(told: Json, where: str, faults: Faults) -> tuple[tuple[AxisFacts, ...], tuple[str, ...] | None]:
+    """Return the axes of the image and, in 0.6, the names of its coordinate systems."""
+    if faults.version != "0.6":
+        return check_axes(told, where, faults), None
+    names: list[str] = []
+    axes: dict[str, tuple[AxisFacts, ...]] = {}
+    for place, one in faults.entries(told, "coordinateSystems", where, most=MOST_SYSTEMS):
+        name = faults.get(one, "name", str, place)
+        if not name or name in names:
+            faults.say("system-name", f"{place}.name is {name!r:.60}" + (", as of another" if name else ""))
+        names.append(name or "")
+        axes.setdefault(name or "", check_axes(one, place, faults))
+    if not names and isinstance(told.get("coordinateSystems"), list):
+        faults.say("system-name", f"{where}.coordinateSystems is empty")
+    for place, step in faults.entries(told, STEPS, where, must=False, most=MOST_SYSTEMS):
+        for end in ("input", "output"):
+            _end(step, end, place, names, faults)
+    return axes.get(_intrinsic(told), next(iter(axes.values()), ())), tuple(names)
+
+
+def _end(step: Json, end: str, place: str, names: Sequence[str], faults: Faults) -> None:
+    """Check one end of a transformation between systems; one with a path names a system of another group."""
+    told = faults.get(step, end, dict, place)
+    name = None if told is None else faults.get(told, "name", str, f"{place}.{end}")
+    if told is not None and name is not None and not told.get("path") and name not in names:
+        faults.say("system-unknown", f"{place}.{end}.name is {name!r:.60}, no coordinate system of this image")
+
+
+def _intrinsic(told: Json) -> str:
+    """Return the name of the system that the first level is mapped to."""
+    found: Any = told
+    for key in ("datasets", 0, STEPS, 0, "output", "name"):
+        fits = isinstance(found, dict) if isinstance(key, str) else isinstance(found, list) and bool(found)
+        found = (found.get(key) if isinstance(key, str) else found[key]) if fits else None
+    return found if isinstance(found, str) else ""
+
+
+def _omero(body: Json, faults: Faults) -> int | None:
+    if "omero" not in body:
+        return None
+    told = faults.get(body, "omero", dict, "attributes")
+    if told is None:
+        return None
+    channels = faults.entries(told, "channels", "omero", most=MOST_CHANNELS)
+    for place, one in channels:
+        _channel(one, place, faults)
+    return len(told["channels"]) if isinstance(told.get("channels"), list) else None
+
+
+def _channel(one: Json, place: str, faults: Faults) -> None:
+    if missing := [key for key in ("color", "window", "label") if key not in one]:
+        faults.say("omero-part-missing", f"{place} has no {' and no '.join(missing)}")
+    if "label" in one:
+        faults.get(one, "label", str, place, must=False)
+    if "active" in one:
+        faults.get(one, "active", bool, place, must=False)
+    if "color" in one and not (isinstance(one["color"], str) and COLOR.fullmatch(one["color"])):
+        faults.say("omero-color", f"{place}.color is {one['color']!r:.40}")
+    window = faults.get(one, "window", dict, place, must=False) if "window" in one else None
+    if window is None:
+        return
+    values = [faults.get(window, key, float, f"{place}.window") for key in WINDOW]
+    if None not in values and (values[0] > values[1] or values[2] > values[3]):  # type: ignore[operator]
+        faults.say("omero-window", f"{place}.window is {dict(zip(WINDOW, values, strict=True))}")
