@@ -1,7 +1,7 @@
-"""Resolution levels: each pixel is the mean of the 2 × 2 pixels above it.
+"""Resolution levels: each pixel is made of the 2 × 2 pixels above it, of labels their mode, of images their mean.
 
-Integers are rounded half up, exactly, at any width; a last odd row or column is averaged over what
-is there. Work goes through blocks that fit a processor's cache.
+Means of integers are rounded half up, exactly, at any width; at a last odd row or column, what is
+there counts. Work goes through blocks that fit a processor's cache.
 """
 
 from __future__ import annotations
@@ -13,7 +13,11 @@ import numpy as np
 from openhcs.errors import InvalidType, InvalidValue
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     Array = np.ndarray[Any, np.dtype[Any]]
+    Reduce = Callable[[Array, Array], None]
+    """Fills its second argument with what 2 × 2 pixels of its first, of even sides, come to."""
 
 BLOCK_BYTES = 2**18
 NARROW = 2**14 - 1
@@ -49,41 +53,78 @@ def downsample(array: Array) -> Array:
     >>> downsample(np.array([[1, 2, 3], [4, 4, 9]], "uint16")).tolist()
     [[3, 6]]
     """
-    if array.ndim < 2:
-        raise InvalidValue(f"a level is made of images (…, y, x), not of an array of shape {array.shape}")
     if array.dtype.kind not in "biufc":
         raise InvalidType(f"an array of {array.dtype} has no mean and cannot have resolution levels")
+    return _reduced(array, _mean)
+
+
+def downsample_labels(array: Array) -> Array:
+    """Return the next level of a label image: the value that most of 2 × 2 pixels have.
+
+    Of values that are equally frequent, the smallest other than 0 is taken, so that small objects last
+    and no value appears that was not there.
+
+    Parameters
+    ----------
+    array
+        (…, y, x) of integers; not changed.
+
+    Returns
+    -------
+    array
+        (…, ⌈y/2⌉, ⌈x/2⌉), new, of the same dtype in native byte order.
+
+    Raises
+    ------
+    InvalidType
+        a dtype other than integers.
+    InvalidValue
+        fewer than two axes.
+
+    Examples
+    --------
+    >>> downsample_labels(np.array([[5, 5, 0, 7], [5, 2, 0, 7]], "uint16")).tolist()
+    [[5, 7]]
+    """
+    if array.dtype.kind not in "iu":
+        raise InvalidType(f"labels are integers, not {array.dtype}")
+    return _reduced(array, _mode)
+
+
+def _reduced(array: Array, reduce: Reduce) -> Array:
+    if array.ndim < 2:
+        raise InvalidValue(f"a level is made of images (…, y, x), not of an array of shape {array.shape}")
     native = array.dtype.newbyteorder("=")
     y, x = array.shape[-2:]
     out = np.empty((*array.shape[:-2], (y + 1) // 2, (x + 1) // 2), native)
     for place in np.ndindex(*array.shape[:-2]):
-        _plane(array[place], out[place])
+        _plane(array[place], out[place], reduce)
     return out
 
 
-def _plane(plane: Array, out: Array) -> None:
+def _plane(plane: Array, out: Array, reduce: Reduce) -> None:
     y = plane.shape[0]
     if y % 2:
-        _plane_rows(np.concatenate([plane[-1:], plane[-1:]]), out[-1:])
+        _plane_rows(np.concatenate([plane[-1:], plane[-1:]]), out[-1:], reduce)
     if y > 1:
-        _plane_rows(plane[: y - y % 2], out[: y // 2])
+        _plane_rows(plane[: y - y % 2], out[: y // 2], reduce)
 
 
-def _plane_rows(plane: Array, out: Array) -> None:
+def _plane_rows(plane: Array, out: Array, reduce: Reduce) -> None:
     """Fill ``out`` from an even number of rows."""
     x = plane.shape[1]
     if x % 2:
-        # A pixel counted twice leaves the mean of an edge as it is.
-        _blocks(np.concatenate([plane[:, -1:], plane[:, -1:]], axis=1), out[:, -1:])
+        # Pixels counted twice leave the mean and the mode of an edge as they are.
+        _blocks(np.concatenate([plane[:, -1:], plane[:, -1:]], axis=1), out[:, -1:], reduce)
     if x > 1:
-        _blocks(plane[:, : x - x % 2], out[:, : x // 2])
+        _blocks(plane[:, : x - x % 2], out[:, : x // 2], reduce)
 
 
-def _blocks(plane: Array, out: Array) -> None:
+def _blocks(plane: Array, out: Array, reduce: Reduce) -> None:
     rows = max(2, BLOCK_BYTES // (plane.shape[1] * plane.itemsize) // 2 * 2)
     for start in range(0, plane.shape[0], rows):
         block = plane[start : start + rows]
-        _mean(
+        reduce(
             np.ascontiguousarray(block, out.dtype) if _awkward(block) else block, out[start // 2 : (start + rows) // 2]
         )
 
@@ -152,3 +193,22 @@ def _wide_mean(block: Array, out: Array) -> None:
     total = quarters[0::2, 0::2] + quarters[0::2, 1::2] + quarters[1::2, 0::2] + quarters[1::2, 1::2]
     rest = rests[0::2, 0::2] + rests[0::2, 1::2] + rests[1::2, 0::2] + rests[1::2, 1::2]
     np.add(total, (rest + 2) >> 2, out=out)
+
+
+def _mode(block: Array, out: Array) -> None:
+    """Sort the four pixels by six comparisons; equal ones are then neighbours."""
+    a, b, c, d = block[0::2, 0::2], block[0::2, 1::2], block[1::2, 0::2], block[1::2, 1::2]
+    if (a == b).all() and (c == d).all() and (a == c).all():
+        out[...] = a
+        return
+    low_ab, high_ab, low_cd, high_cd = np.minimum(a, b), np.maximum(a, b), np.minimum(c, d), np.maximum(c, d)
+    first, last = np.minimum(low_ab, low_cd), np.maximum(high_ab, high_cd)
+    low, high = np.maximum(low_ab, low_cd), np.minimum(high_ab, high_cd)
+    second, third = np.minimum(low, high), np.maximum(low, high)
+    pair_low, pair_mid, pair_high = first == second, second == third, third == last
+    # Without a middle pair: the upper pair wins over a lower one of zeros, and over none.
+    zero = first == 0
+    out[...] = np.where(zero, second, first)
+    np.copyto(out, first, where=pair_low)
+    np.copyto(out, third, where=pair_high & (zero | ~pair_low))
+    np.copyto(out, second, where=pair_mid)
