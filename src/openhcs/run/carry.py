@@ -157,12 +157,15 @@ class _Planner:
         places = dict(grid(plate).wells)
         chosen = select_wells(tuple(places), wells, *([mode] if mode else []))
         survey = Survey(self.tree, version)
-        rest = self._beside(survey, set(places.values()))
         tasks = [task for well in chosen if (task := self._well(survey, well, places[well])) is not None]
         self._refuse_absent()
         if not tasks:
             raise MissingPlanes(f"none of the wells that {self.tree.root} lists is there", path=self.tree.root)
-        tasks[0] = self._with(tasks[0], rest)
+        # What lies beside the wells belongs to one of them, the same one whichever wells are chosen.
+        keeper = next(well for well, path in places.items() if self._images(path)[1])
+        if keeper in chosen:
+            place = [task.well for task in tasks].index(keeper)
+            tasks[place] = self._with(tasks[place], self._beside(survey, set(places.values())))
         root = translate(attributes, version)
         rows = {path.partition("/")[0]: None for path in places.values()}
         return CarryPlan(
@@ -178,12 +181,10 @@ class _Planner:
         )
 
     def _well(self, survey: Survey, well: str, path: str) -> CarriedWell | None:
-        attributes = attributes_at(self.tree, path)
-        if attributes is None:
+        names, there = self._images(path)
+        if names is None:
             self.absent.append(f"well {well}")
             return None
-        names = names_of(attributes, path)
-        there = [name for name in names if attributes_at(self.tree, join(path, name)) is not None]
         self.absent += [f"{path}/{name}" for name in names if name not in there]
         if not there:
             return None
@@ -191,6 +192,14 @@ class _Planner:
         if len(there) < len(names):
             found.groups[path] = only_images(found.groups[path], survey.version, there)
         return self._task(well, path, tuple(there), found)
+
+    def _images(self, path: str) -> tuple[list[str] | None, list[str]]:
+        """Return the images that a well lists, None if there is no well, and those that are there."""
+        attributes = attributes_at(self.tree, path)
+        if attributes is None:
+            return None, []
+        names = names_of(attributes, path)
+        return names, [name for name in names if attributes_at(self.tree, join(path, name)) is not None]
 
     def _task(self, well: str, path: str, images: tuple[str, ...], found: Found) -> CarriedWell:
         return CarriedWell(
