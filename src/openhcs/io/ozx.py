@@ -155,12 +155,14 @@ class OzxTree:
         infos = [info for info in self._zip.infolist() if not info.is_dir()]
         if len(infos) > MOST_ENTRIES:
             raise FormatError(f"{self._root} holds {len(infos)} files; no more than {MOST_ENTRIES} are read")
-        end = 0
+        end, whole = 0, os.path.getsize(self._root)
         for info in sorted(infos, key=lambda info: info.header_offset):
             name = as_name(info.filename)
             if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1 or info.file_size != info.compress_size:
                 how = "compressed or encrypted. Unpack the archive into a folder ending in .zarr"
                 raise FormatError(f"{self._root}: {name} is {how}.", path=self._root)
+            if info.header_offset < 0 or info.header_offset + info.file_size > whole:
+                raise FormatError(f"{self._root}: {name} lies outside of the archive; it is cut off", path=self._root)
             if name in self._entries or info.header_offset < end:
                 raise FormatError(f"{self._root}: {name} is there twice, or lies in another file", path=self._root)
             end = info.header_offset + info.file_size
