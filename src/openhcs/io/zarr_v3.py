@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 _OBJECT = re.compile(r'local file "((?:[^"\\]|\\.)*)"')
+_ARCHIVED = re.compile(r' in "((?:[^"\\]|\\.)*)" in local file')
 _ENTRY = re.compile(r"shard entry \{([\d, ]*)\}/\{([\d, ]*)\}")
 _OS_ERROR = re.compile(r"os_error_code='(\d+)'")
 
@@ -91,6 +92,11 @@ def mapped(error: ValueError, folder: Path, spec: ArraySpec | None = None) -> Op
 
 def _key(text: str, folder: Path) -> str:
     """Return the path of the object that a message is about, relative to its array; empty if there is none."""
+    archived = _ARCHIVED.search(text)
+    if archived is not None:
+        parts = archived[1].split("/")
+        inner = [n for n in range(len(parts)) if folder.as_posix().endswith("/" + "/".join(parts[:n]))]
+        return "/".join(parts[max(inner, default=0) :])
     found = _OBJECT.search(text)
     if found is None:
         return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,10 @@ from openhcs.io.zarr_array import create_handle, open_handle
 from openhcs.io.zarr_encode import object_places, object_region
 from openhcs.io.zarr_spec import RESTORE, make_spec
 from openhcs.ngff.render import ZARR_FORMAT
+from openhcs.run.survey import join, objects_in
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from openhcs.core.arrays import ArraySpec
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
+_NUMBERS = re.compile(r"\d+")
+_OBJECT = re.compile(r"c|(?:c[./])?\d{1,18}(?:[./]\d{1,18})*")
 CHOICES = ("compressor", "compression_level", "shuffle", "chunk_strategy", "chunk_shape", "shard_shape")
 """Settings that say how arrays are stored; one of them set stores all arrays anew."""
 
@@ -44,8 +49,8 @@ def as_it_is(array: ArrayFound, config: GlobalPipelineConfig) -> bool:
 def objects_of(array: ArrayFound, config: GlobalPipelineConfig) -> int:
     """Return how many objects an array will have."""
     if as_it_is(array, config):
-        return len(array.files) - len(array.documents)
-    return sum(1 for _ in object_places(_anew(array, config)))
+        return array.objects
+    return objects_in(_anew(array, config))
 
 
 def needs(array: ArrayFound, config: GlobalPipelineConfig) -> int:
@@ -115,16 +120,25 @@ class ArrayCarrier:
             self._store_anew(array, target, staging, well)
 
     def _copy(self, array: ArrayFound, target: Path, ops: FileOps, well: str) -> None:
-        for path in array.files:
-            inner = path[len(array.path) :].lstrip("/")
-            stored = carry_file(self.tree, path, target / inner, ops)
-            if why := self.digests.why_not(well, path, (stored.bytes, stored.digest)):
-                raise FormatError(f"{path} is damaged: {why}. {RESTORE}.", path=path, well=well)
+        held = list(self._copy_files(array.path, target, ops, well))
         if array.spec is None:
             return
         handle = open_handle(target, well=well)
-        for place in object_places(handle.spec):
+        for place in places_of(held, handle.spec):
             handle.read(object_region(handle.spec, place))
+
+    def _copy_files(self, path: str, target: Path, ops: FileOps, well: str, inner: str = "") -> Iterator[str]:
+        """Copy all files below a folder of the store and yield their paths in the array."""
+        listing = self.tree.list(join(path, inner))
+        for file in listing.files:
+            name = join(inner, file.name)
+            source = join(path, name)
+            stored = carry_file(self.tree, source, target / name, ops)
+            if why := self.digests.why_not(well, source, (stored.bytes, stored.digest)):
+                raise FormatError(f"{source} is damaged: {why}. {RESTORE}.", path=source, well=well)
+            yield name
+        for folder in listing.folders:
+            yield from self._copy_files(path, target, ops, well, join(inner, folder))
 
     def _store_anew(self, array: ArrayFound, target: Path, staging: Staging, well: str) -> None:
         folder = self.tree.local(array.path, staging.folder / "scratch", staging.scratch)
@@ -136,6 +150,17 @@ class ArrayCarrier:
             handle.write(region, pixels)
             if self.config.verify and not np.array_equal(_bytes(handle.read(region)), _bytes(pixels)):
                 raise FormatError(f"what was written to {target} reads back differently; the disk may be failing")
+
+
+def places_of(names: Iterable[str], spec: ArraySpec) -> Iterator[tuple[int, ...]]:
+    """Yield the place in the grid of each file that is an object, by the numbers in its name."""
+    grid = [-(-size // step) for size, step in zip(spec.shape, spec.object_shape, strict=True)]
+    for name in names:
+        if not grid and name in {"c", "0"}:
+            yield ()
+        place = tuple(map(int, _NUMBERS.findall(name))) if grid and _OBJECT.fullmatch(name) else (-1,)
+        if len(place) == len(grid) and all(0 <= at < most for at, most in zip(place, grid, strict=True)):
+            yield place
 
 
 def _bytes(pixels: Array) -> Array:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 GROUP_FILES = frozenset({"zarr.json", ".zgroup", ".zattrs", ".zmetadata"})
+ARRAY_FILES = frozenset({"zarr.json", ".zarray", ".zattrs"})
+MOST_OBJECTS = 10_000_000
+"""Objects of one array that are made anew."""
 DEEPEST = 32
 """Folders within one another; a store that is deeper is refused."""
 
@@ -45,8 +48,8 @@ class ArrayFound:
         it is not read, if it is not.
     axes
         names of its axes, as the image says that it is a level of.
-    files
-        paths of all files below it, its documents first.
+    objects
+        how many files it has beside its documents.
     """
 
     path: str
@@ -54,8 +57,7 @@ class ArrayFound:
     why: str = ""
     axes: tuple[str, ...] | None = None
     zarr_format: int
-    documents: tuple[str, ...]
-    files: tuple[str, ...]
+    objects: int
 
     @property
     def nbytes(self) -> int:
@@ -65,24 +67,31 @@ class ArrayFound:
 
 @dataclass(slots=True, kw_only=True)
 class Found:
-    """What lies in one part of a store: attributes of groups by path, arrays, other files by path."""
+    """What lies in one part of a store: attributes of groups by path, arrays, other files by path.
+
+    ``seen`` is the digest of all names, sizes and marks of files so far, in order.
+    """
 
     groups: dict[str, Json] = field(default_factory=dict)
     arrays: list[ArrayFound] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
-    marks: list[tuple[str, int, int]] = field(default_factory=list)
+    seen: bytes = b""
 
     def add(self, other: Found) -> None:
         """Take in what lies in another part."""
         self.groups |= other.groups
         self.arrays += other.arrays
         self.files += other.files
-        self.marks += other.marks
+        self.see(other.seen)
+
+    def see(self, what: object) -> None:
+        """Take a file into the digest."""
+        self.seen = hashlib.blake2b(self.seen + repr(what).encode(), digest_size=16).digest()
 
     @property
     def digest(self) -> str:
-        """Digest of all names, sizes and marks of files."""
-        return hashlib.sha256(repr(sorted(self.marks)).encode()).hexdigest()[:16]
+        """Digest of all files."""
+        return self.seen.hex()[:16]
 
 
 def attributes_at(tree: Tree, path: str, listing: Listing | None = None) -> Json | None:
@@ -125,7 +134,9 @@ class Survey:
 
     def file(self, path: str, file: Entry) -> Found:
         """Return one file that is no document."""
-        return Found(files=[path], marks=[(path, file.size, file.mark)])
+        found = Found(files=[path])
+        found.see((path, file.size, file.mark))
+        return found
 
     def _visit(
         self,
@@ -188,16 +199,16 @@ class Survey:
             yield shape
 
     def _array(self, path: str, listing: Listing, found: Found, axes: tuple[str, ...] | None) -> ArrayFound:
-        names = [name for name in ("zarr.json", ".zarray", ".zattrs") if name in listing]
-        old = "zarr.json" not in names
-        documents = tuple(join(path, name) for name in (names if old else ["zarr.json"]))
-        files = [_noted(found, path, file) for file in listing.files]
-        for name in listing.folders:
-            files += self._files_below(join(path, name), found)
+        old = "zarr.json" not in listing
+        name = join(path, ".zarray" if old else "zarr.json")
+        for file in listing.files:
+            _noted(found, path, file)
+        objects = sum(file.name not in ARRAY_FILES for file in listing.files)
+        objects += sum(self._files_below(join(path, name), found) for name in listing.folders)
         spec, why = None, ""
         try:
-            attributes = self._tree.read(join(path, ".zattrs")) if old and ".zattrs" in names else None
-            spec = parse_document(self._tree.read(documents[0]), path=documents[0], attributes=attributes).spec
+            attributes = self._tree.read(join(path, ".zattrs")) if old and ".zattrs" in listing else None
+            spec = parse_document(self._tree.read(name), path=name, attributes=attributes).spec
         except FormatError as error:
             why = error.message
         zarr_format = 2 if old else 3
@@ -207,18 +218,22 @@ class Survey:
                 f"on Zarr v{zarr_format}, or leave that array out of the plate.",
                 path=path,
             )
-        return ArrayFound(
-            path=path, spec=spec, why=why, axes=axes, zarr_format=zarr_format, documents=documents, files=tuple(files)
-        )
+        if spec is not None and objects_in(spec) > MOST_OBJECTS and zarr_format != self._zarr_format:
+            raise FormatError(f"{path}: {objects_in(spec)} objects; no more than {MOST_OBJECTS} are made", path=path)
+        return ArrayFound(path=path, spec=spec, why=why, axes=axes, zarr_format=zarr_format, objects=objects)
 
-    def _files_below(self, path: str, found: Found) -> Iterator[str]:
+    def _files_below(self, path: str, found: Found) -> int:
         if path.count("/") > 2 * DEEPEST:
             raise FormatError(f"{path} lies more than {2 * DEEPEST} folders deep", path=path)
         listing = self._tree.list(path)
         for file in listing.files:
-            yield _noted(found, path, file)
-        for name in listing.folders:
-            yield from self._files_below(join(path, name), found)
+            _noted(found, path, file)
+        return len(listing.files) + sum(self._files_below(join(path, name), found) for name in listing.folders)
+
+
+def objects_in(spec: ArraySpec) -> int:
+    """Return how many objects a whole array has."""
+    return math.prod(-(-size // step) for size, step in zip(spec.shape, spec.object_shape, strict=True))
 
 
 def join(*parts: str) -> str:
@@ -228,7 +243,7 @@ def join(*parts: str) -> str:
 
 def _noted(found: Found, path: str, file: Entry) -> str:
     whole = join(path, file.name)
-    found.marks.append((whole, file.size, file.mark))
+    found.see((whole, file.size, file.mark))
     return whole
 
 
