@@ -71,6 +71,9 @@ def _levels(look: Look, node: Node, group: Group, image: ImageFacts, well: str |
         found.append((level, facts))
         stored += counts[0]
         absent += counts[1]
+    spaces = [axis.type for axis in image.axes[-2:]]
+    if len(found) > 1 and spaces == ["space", "space"]:
+        look.pyramids.append(tuple(normpath(join(node.path, level.path)) for level, _ in found))
     if found:
         check_levels(image, found, faults)
         check_channels(image, found[0][1], faults)

@@ -34,6 +34,8 @@ class Look:
     root: Group
     prefix: str = ""
     found: list[Finding] = field(default_factory=list)
+    pyramids: list[tuple[str, ...]] = field(default_factory=list)
+    """Paths of the levels of each image, the largest first."""
 
     def say(self, code: str, path: str, said: str, *, version: str = "", well: str | None = None) -> None:
         """Note one finding."""

@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What a store is, and what was found."""
+    """What a store is, what was found, and the paths of the levels of each image, the largest first."""
 
     kind: str | None
     findings: Sequence[Finding]
+    pyramids: Sequence[Sequence[str]]
 
 
 def look_at_store(store: Path, prefix: str = "") -> Seen:
@@ -53,14 +54,14 @@ def look_at_store(store: Path, prefix: str = "") -> Seen:
     if node.kind == "array":
         look.say("not-ome-zarr", node.shown, "this is a single array, which has no OME-Zarr metadata")
         look_at_array(look, node, group, well=None)
-        return Seen(kind=None, findings=look.found)
+        return Seen(kind=None, findings=look.found, pyramids=look.pyramids)
     if kind is None:
         if look.is_group(node):
             look.say("not-ome-zarr", node.shown, "this group has no OME-Zarr metadata")
-        return Seen(kind=None, findings=look.found)
+        return Seen(kind=None, findings=look.found, pyramids=look.pyramids)
     if look.group(node, kind) is not None:
         _by_kind(look, node, group)
-    return Seen(kind=kind, findings=look.found)
+    return Seen(kind=kind, findings=look.found, pyramids=look.pyramids)
 
 
 def _by_kind(look: Look, node: Node, group: Group) -> None:

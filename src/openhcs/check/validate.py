@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from openhcs.check.findings import Counts, Finding, Report
 from openhcs.check.integrity import Audit
-from openhcs.check.store import unread_chunks
+from openhcs.check.store import Decoder
 from openhcs.check.tree import look_at_store, stores_of
 from openhcs.errors import InputError, NotFound
 from openhcs.ledger.notes import HEAD
@@ -16,7 +16,7 @@ from openhcs.ledger.output import ledger_folder
 from openhcs.ngff.rules.table import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 
 def validate(path: str | Path, *, deep: bool = False) -> Report:
@@ -50,7 +50,7 @@ def validate(path: str | Path, *, deep: bool = False) -> Report:
         folder = output
     elif any((folder / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray", ".zattrs")):
         seen = look_at_store(folder)
-        found, kind = [*_unvouched(folder, counts, deep=deep), *seen.findings], seen.kind
+        found, kind = [*_unvouched(folder, seen.pyramids, counts, deep=deep), *seen.findings], seen.kind
     else:
         raise InputError(
             f"{path} is neither an output of openhcs nor a Zarr store. Name the output folder, or a .zarr store.",
@@ -87,7 +87,7 @@ def _output(output: Path, counts: Counts, *, deep: bool) -> Iterator[Finding]:
         yield from (one for one in look_at_store(store, prefix).findings if one.path not in named)
 
 
-def _unvouched(folder: Path, counts: Counts, *, deep: bool) -> Iterator[Finding]:
+def _unvouched(folder: Path, pyramids: Sequence[Sequence[str]], counts: Counts, *, deep: bool) -> Iterator[Finding]:
     rule = RULES["no-records"]
     yield Finding(
         code="no-records",
@@ -99,13 +99,8 @@ def _unvouched(folder: Path, counts: Counts, *, deep: bool) -> Iterator[Finding]
     )
     if not deep:
         return
-    rule = RULES["chunk-unreadable"]
-    for path, told in unread_chunks(folder, counts):
+    for code, path, told in Decoder(folder, pyramids, counts).found():
+        rule = RULES[code]
         yield Finding(
-            code="chunk-unreadable",
-            severity=rule.severity,
-            path=path,
-            message=told,
-            remedy=f"{rule.remedy}.",
-            rule=rule.section,
+            code=code, severity=rule.severity, path=path, message=told, remedy=f"{rule.remedy}.", rule=rule.section
         )

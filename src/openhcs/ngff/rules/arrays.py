@@ -23,8 +23,8 @@ LARGEST = 2**62
 CHUNK = 2**31
 V3_CODECS = frozenset({"bytes", "blosc", "gzip", "zstd", "crc32c", "transpose", "sharding_indexed"})
 V2_CODECS = frozenset({"blosc", "zlib", "gzip", "bz2", "lzma", "zstd", "lz4"})
-_SIZES = {"bool": 1, "int": 1, "uint": 1, "float": 1, "complex": 1}
 _V3 = re.compile(r"bool|u?int(8|16|32|64)|float(16|32|64)|complex(64|128)")
+_OTHER = re.compile(r"numpy\..+|string|bytes|variable_length_.+|struct.*|bfloat16|(u?int|float)[2-8](_.+)?|r[0-9]+")
 _V2 = re.compile(r"([<>|])([biufc])([0-9]{1,2})")
 _V2_KINDS = {"b": "bool", "i": "int", "u": "uint", "f": "float", "c": "complex"}
 _SPECIAL = {"NaN", "Infinity", "-Infinity"}
@@ -155,15 +155,9 @@ def _v3_dtype(document: Json, faults: Faults) -> tuple[str, int]:
     dtype = document.get("data_type")
     if isinstance(dtype, str) and _V3.fullmatch(dtype):
         return dtype, 1 if dtype == "bool" else int(re.findall(r"\d+", dtype)[0]) // 8
-    if isinstance(dtype, dict) and isinstance(dtype.get("name"), str):
-        faults.say("array-unread", f"data_type is {dtype['name']!r:.40}")
-    elif isinstance(dtype, str) and re.fullmatch(r"(numpy\.)?[a-z][a-z0-9_.]*|r[0-9]+", dtype) and dtype not in _SIZES:
-        faults.say(
-            "array-unread" if dtype.startswith(("numpy.", "r", "string", "bytes")) else "array-dtype",
-            f"data_type is {dtype!r:.40}",
-        )
-    else:
-        faults.say("array-dtype", f"data_type is {dtype!r:.40}")
+    named = dtype.get("name") if isinstance(dtype, dict) else dtype
+    other = isinstance(named, str) and (isinstance(dtype, dict) or _OTHER.fullmatch(named) is not None)
+    faults.say("array-unread" if other else "array-dtype", f"data_type is {dtype!r:.60}")
     return "", 1
 
 

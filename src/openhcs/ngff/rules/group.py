@@ -95,11 +95,10 @@ def _parts(group: Group, faults: Faults) -> None:
 
 
 def _told(body: Json) -> list[tuple[str, Json]]:
-    found: list[tuple[str, Json]] = [(key, part) for key in PARTS if isinstance(part := body.get(key), dict)]
     entries = body.get("multiscales")
-    if isinstance(entries, list):
-        found += [(f"multiscales[{n}]", one) for n, one in enumerate(entries[:20]) if isinstance(one, dict)]
-    return found
+    listed = entries[:20] if isinstance(entries, list) else []
+    found = [(f"multiscales[{n}]", one) for n, one in enumerate(listed) if isinstance(one, dict)]
+    return [*found, *((key, part) for key in PARTS if isinstance(part := body.get(key), dict))]
 
 
 def _version(body: Json, *, wrapped: bool) -> str | None:

@@ -214,6 +214,8 @@ _ARRAYS = {
     **_rules(WARNING, OWN, {
         "array-unread": ("a data type or codec that this reader, and most others, do not know",
             "Read it with the tool that wrote it, or write it with another codec"),
+        "pixels-differ": ("a level shows another picture than the first: an object of another image, or blank",
+            "Compare the levels in a viewer; restore the object that is wrong"),
         "chunk-huge": ("a chunk is over 2 GiB, which most readers refuse", "Write the array in smaller chunks"),
     }),
     **_rules(WARNING, "§image-layout", {

@@ -1,0 +1,83 @@
+"""Whether the levels of an image show one picture: means of a coarse grid of fields, plane by plane.
+
+Fields of two levels are compared by what sampling can explain, so that any way of making levels passes;
+an object of another image, or one of zeros, does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+FIELDS = 8
+"""Fields along y and along x."""
+ROWS = 256
+"""Rows of a plane that are looked at, about."""
+SMALLEST = 64
+"""Pixels along y or x below which levels are not compared."""
+MOST_PLANES = 4096
+SIGMAS = 8.0
+PART = 0.25
+"""Part of the fields that must differ."""
+
+
+@dataclass(slots=True)
+class Thumb:
+    """Sums over the fields of each plane of one array whose last two axes are y and x."""
+
+    shape: tuple[int, ...]
+    _sums: dict[tuple[int, ...], Array] = field(default_factory=dict)
+
+    @property
+    def fits(self) -> bool:
+        """Whether the array is one whose planes can be compared."""
+        planes = int(np.prod(self.shape[:-2], dtype=object)) if len(self.shape) >= 2 else MOST_PLANES + 1
+        return planes <= MOST_PLANES and min(self.shape[-2:]) >= SMALLEST
+
+    def add(self, box: Sequence[slice], pixels: Array) -> None:
+        """Add the pixels of a region."""
+        height, width = self.shape[-2:]
+        step = max(1, height // ROWS)
+        first = -box[-2].start % step
+        rows = np.arange(box[-2].start + first, box[-2].stop, step)
+        lanes = rows * FIELDS // height
+        fields = np.arange(box[-1].start, box[-1].stop) * FIELDS // width
+        starts = np.flatnonzero(np.diff(fields, prepend=-1))
+        for lead in np.ndindex(*pixels.shape[:-2]):
+            plane = pixels[lead][first::step].astype("float32")
+            place = tuple(at + part.start for at, part in zip(lead, box, strict=False))
+            sums = self._sums.setdefault(place, np.zeros((3, FIELDS, FIELDS)))
+            for number, values in enumerate((plane, plane * plane)):
+                np.add.at(sums[number], (lanes[:, None], fields[starts]), np.add.reduceat(values, starts, axis=1))
+            np.add.at(sums[2], (lanes[:, None], fields[starts]), np.diff(starts, append=len(fields)))
+
+    def differs(self, other: Thumb) -> tuple[int, ...] | None:
+        """Return a plane that is another picture than that of a smaller level; None where there is none."""
+        if self.shape[:-2] != other.shape[:-2]:
+            return None
+        places = sorted(self._sums.keys() & other._sums.keys())
+        return next((one for one in places if _differ(self._sums[one], other._sums[one])), None)
+
+
+def _differ(one: Array, other: Array) -> bool:
+    if (one[2] == 0).any() or (other[2] == 0).any():
+        return False
+    means = one[0] / one[2], other[0] / other[2]
+    spread = np.maximum(one[1] / one[2] - means[0] ** 2, 0)
+    flat = [float(np.ptp(mean)) == 0 for mean in means]
+    blank = flat[1] and not flat[0] and bool((other[1] == 0).all())
+    noise = np.sqrt(spread * (1 / one[2] + 1 / other[2])) + 1e-3 * np.abs(means[0]) + 1e-30
+    if blank and float(np.mean(means[0] > SIGMAS * noise)) > PART:
+        return True
+    # A way of making levels may lift all pixels, as the maximum does.
+    apart = np.abs((means[0] - means[0].mean()) - (means[1] - means[1].mean()))
+    if float(np.mean(apart > SIGMAS * noise)) <= PART:
+        return False
+    return flat[0] or flat[1] or float(np.corrcoef(means[0].ravel(), means[1].ravel())[0, 1]) < 0.9
