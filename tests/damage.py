@@ -1,9 +1,8 @@
-"""Plates of every version to be damaged, and how their files are changed: links are cut before a file is written."""
+"""Plates of every version to be damaged, and how their files are changed, which is taken back afterwards."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -15,11 +14,10 @@ from openhcs.core.config import ZarrConfig as Choices
 from openhcs.io.fsops import FileOps
 from openhcs.io.zarr_array import open_handle, write_array
 from openhcs.io.zarr_spec import make_spec
-from openhcs.ledger.output import ledger_folder
 from openhcs.testing.synthetic import make_plate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 Json = dict[str, Any]
@@ -41,11 +39,9 @@ def make_store(source: Path, target: Path, version: str) -> Store:
     return Store(target, version)
 
 
-def copy_store(store: Store, target: Path, *, ledger: bool = True) -> Store:
-    """Return a copy made of links, so that nothing is read."""
-    shutil.copytree(store.path, target, copy_function=os.link)
-    if ledger:
-        shutil.copytree(ledger_folder(store.path), ledger_folder(target), copy_function=os.link)
+def copy_store(store: Store, target: Path) -> Store:
+    """Return a copy without the ledger."""
+    shutil.copytree(store.path, target)
     return Store(target, store.version)
 
 
@@ -56,27 +52,52 @@ class Store:
         self.path = path
         self.version = version
         self.v2 = version == "0.4"
+        self._undo: list[Callable[[], Any]] = []
+
+    @contextmanager
+    def undone(self) -> Iterator[Store]:
+        """Take back whatever was changed within, the last change first."""
+        try:
+            yield self
+        finally:
+            while self._undo:
+                self._undo.pop()()
+
+    def keep(self) -> None:
+        """Let what was changed so far stand."""
+        self._undo.clear()
 
     def put(self, at: str, data: bytes) -> None:
-        """Write a file anew; what was linked to it stays as it was."""
+        """Write a file anew."""
         target = self.path / at
+        made = next((one for one in reversed([target, *target.parents]) if not one.exists()), None)
+        before = None if made is not None else target.read_bytes()
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.unlink(missing_ok=True)
         target.write_bytes(data)
+        if before is not None:
+            self._undo.append(lambda: target.write_bytes(before))
+        else:
+            self._undo.append(target.unlink if made == target else lambda: shutil.rmtree(made))
 
     def read(self, at: str) -> bytes:
         return (self.path / at).read_bytes()
 
-    def drop(self, at: str) -> None:
+    def drop(self, at: str, *, must: bool = True) -> None:
+        """Take a file or folder out of the store."""
         target = self.path / at
-        shutil.rmtree(target) if target.is_dir() else target.unlink()
+        aside = self.path.with_name(f"aside-{len(self._undo)}")
+        if must or target.exists():
+            target.rename(aside)
+            self._undo.append(lambda: aside.rename(target))
 
     def move(self, at: str, to: str) -> None:
-        (self.path / to).parent.mkdir(parents=True, exist_ok=True)
-        (self.path / at).rename(self.path / to)
+        data = self.read(at)
+        self.drop(at)
+        self.put(to, data)
 
     def copy(self, at: str, to: str) -> None:
-        shutil.copytree(self.path / at, self.path / to, copy_function=os.link)
+        shutil.copytree(self.path / at, self.path / to)
+        self._undo.append(lambda: shutil.rmtree(self.path / to))
 
     def file(self, group: str, name: str) -> str:
         return f"{group}/{name}" if group else name
@@ -168,6 +189,7 @@ def add_labels(store: Store, image: str = IMAGE) -> None:
     label = {**version, "colors": colors, "source": {"image": "../../"}}
     put_group(store, f"{image}/labels", {"labels": ["nuclei"]})
     put_group(store, f"{image}/labels/nuclei", {"multiscales": [told], "image-label": label})
+    store.keep()
 
 
 def put_group(store: Store, path: str, body: Json) -> None:
