@@ -73,7 +73,8 @@ class Places:
             return []
         except OSError as error:
             raise from_oserror(error, doing="read the folder", path=self.commits) from error
-        found = (match for name in names if (match := _NAME.fullmatch(name)))
+        asked = names if task is None else [name for name in names if name.startswith(task)]
+        found = (match for name in asked if (match := _NAME.fullmatch(name)))
         entries = [Entry(task=m["task"], generation=int(m["generation"]), kind=m["kind"]) for m in found]
         return sorted(one for one in entries if one.kind == kind and task in (None, one.task))
 
@@ -166,11 +167,13 @@ def undo(places: Places, entry: Entry, record: Record, old: Record | None) -> No
     places.ops.sync_dir(places.commits)
 
 
-def drop_old(places: Places, entry: Entry) -> None:
-    """Remove the records that a newer one of the same task stands for."""
-    for other in places.entries("json", entry.task):
-        if other.generation < entry.generation:
-            places.ops.unlink(places.commits / other.name)
+def drop_old(places: Places, task: str | None = None) -> None:
+    """Remove the records that a newer one of the same task stands for, of one task or all."""
+    entries = places.entries("json", task)
+    newest = {entry.task: entry for entry in entries}
+    for entry in entries:
+        if entry != newest[entry.task]:
+            places.ops.unlink(places.commits / entry.name)
 
 
 def matches(folder: Path, record: Record | None, unit: str) -> bool:

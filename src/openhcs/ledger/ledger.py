@@ -260,7 +260,7 @@ class Ledger:
             # The old well may lie in staging: it stays until the intent is settled.
             staging.settled = not os.path.lexists(intent)
         with contextlib.suppress(OpenHCSError):
-            drop_old(self.places, entry.as_kind("json"))
+            drop_old(self.places, entry.task)
             with contextlib.suppress(NotFound):
                 self.ops.unlink(self.folder / "failures" / f"{staging.task}.json")
         return full
@@ -322,8 +322,7 @@ class Ledger:
         """
         for intent in self.places.entries("intent"):
             self._settle_if_orphan(intent, other_hosts=other_hosts)
-        for entry in self.places.heads():
-            drop_old(self.places, entry)
+        drop_old(self.places)
         named = set()
         for intent in self.places.entries("intent"):
             with contextlib.suppress(NotFound):
