@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         ZarrCompressor,
     )
     from openhcs.core.config import GlobalPipelineConfig, VFSConfig, ZarrConfig
+    from openhcs.core.special import special_outputs
     from openhcs.core.steps import FunctionStep
     from openhcs.errors import OpenHCSError
     from openhcs.io.filemanager import FileManager
@@ -45,6 +46,7 @@ __all__ = [
     "ZarrConfig",
     "convert",
     "open_plate",
+    "special_outputs",
     "validate",
 ]
 
@@ -55,6 +57,7 @@ _HOMES = {
         *("ZarrChunkStrategy", "ZarrCompressor"),
     ),
     "openhcs.core.config": ("GlobalPipelineConfig", "VFSConfig", "ZarrConfig"),
+    "openhcs.core.special": ("special_outputs",),
     "openhcs.core.steps": ("FunctionStep",),
     "openhcs.errors": ("OpenHCSError",),
     "openhcs.io.filemanager": ("FileManager",),

@@ -17,6 +17,7 @@ from typing import Any
 
 from openhcs.constants.constants import GroupBy, MaterializationBackend, VariableComponents
 from openhcs.core import checks
+from openhcs.core.special import special_outputs_of
 from openhcs.errors import InvalidType, InvalidValue
 
 Function = Callable[..., Any]
@@ -39,6 +40,11 @@ class Call:
         """Return the function's own name."""
         inner = getattr(self.func, "func", self.func)
         return str(getattr(inner, "__name__", type(inner).__name__))
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Return the names of what the function gives beside its image, all labels, in order."""
+        return tuple(name for name, _ in special_outputs_of(self.func))
 
     def __call__(self, stack: Any) -> Any:
         """Call the function with a stack (n, y, x) and its arguments."""
@@ -133,7 +139,8 @@ class FunctionStep:
     ----------
     func
         a function pattern (see the module). A function gets a stack (n, y, x), numpy, its own to
-        change, and returns (m, y, x) or (y, x), which counts as m = 1.
+        change, and returns (m, y, x) or (y, x), which counts as m = 1; one that declares
+        `openhcs.core.special.special_outputs` returns (image, first, second, …).
     name
         shown in plans and paths; by default the first function's name.
     variable_components
@@ -200,6 +207,11 @@ class FunctionStep:
         put(self, "out_dtype", dtype_name(out_dtype))
         put(self, "materialize", checks.optional(_forced, materialize, "materialize"))
         put(self, "unmatched", checks.one_of(unmatched, "unmatched", ("error", "pass", "drop")))
+
+    @property
+    def outputs(self) -> frozenset[str]:
+        """Names of what its functions give beside images."""
+        return frozenset(name for chain in self.chains.values() for call in chain for name in call.outputs)
 
     @property
     def by_value(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import re
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,10 @@ _NAMES = {
     "cy5": "FF00FF", "alexa647": "FF00FF", "farred": "FF00FF", "magenta": "FF00FF",
     "brightfield": "FFFFFF", "transmitted": "FFFFFF", "phase": "FFFFFF", "dic": "FFFFFF", "tl": "FFFFFF",
 }  # fmt: skip
+_GOLDEN = round(2**64 * 0.6180339887498949)
+"""The golden section of a turn, in steps of which 2**64 make one turn."""
+_SHADES = ((1.0, 1.0), (2 / 3, 1.0), (2 / 3, 0.9))
+"""Saturation and brightness."""
 _SPECTRUM = ((450, "0000FF"), (495, "00FFFF"), (550, "00FF00"), (580, "FFFF00"), (610, "FF8000"), (660, "FF0000"))
 
 
@@ -40,6 +45,21 @@ def channel_color(channel: Channel, place: int = 0) -> str:
     if channel.emission_nm:
         return wavelength_color(channel.emission_nm)
     return CYCLE[place % len(CYCLE)]
+
+
+def label_color(value: int) -> tuple[int, int, int, int]:
+    """Return the colour (red, green, blue, opacity) of the object with a number, the same everywhere.
+
+    Hues go round by the golden section, so numbers near to each other get hues far apart; three
+    shades tell those apart that come round to nearly the same hue.
+
+    >>> label_color(1), label_color(2)
+    ((92, 85, 255, 255), (77, 230, 120, 255))
+    """
+    turn = value * _GOLDEN % 2**64 / 2**64
+    saturation, brightness = _SHADES[value % len(_SHADES)]
+    red, green, blue = colorsys.hsv_to_rgb(turn, saturation, brightness)
+    return round(red * 255), round(green * 255), round(blue * 255), 255
 
 
 def wavelength_color(emission_nm: float) -> str:

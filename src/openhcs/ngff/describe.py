@@ -6,15 +6,18 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from openhcs.core.arrays import level_shapes
 from openhcs.core.wells import parse_well
-from openhcs.ngff.colors import channel_color
+from openhcs.ngff.colors import channel_color, label_color
 from openhcs.ngff.model import (
     Axis,
     ChannelView,
+    ImageLabel,
     ImageModel,
+    LabelColor,
+    LabelsModel,
     Level,
     PlateAcquisition,
     PlateModel,
@@ -34,10 +37,17 @@ if TYPE_CHECKING:
     Row = Mapping[str, Any]
     """One site image as a commit record tells of it."""
 
+T = TypeVar("T")
 LEVELS_MADE = {
     "description": "each level is the mean of 2 x 2 pixels of the level before; whole numbers are rounded half up",
     "method": "openhcs.io.pyramid.downsample",
 }
+LABEL_LEVELS_MADE = {
+    "description": "each pixel has the value that most of 2 x 2 pixels of the level before have; of equally many, the "
+    "smallest other than 0",
+    "method": "openhcs.io.pyramid.downsample_labels",
+}
+LABELS = "labels"
 MICROMETER = "micrometer"
 
 
@@ -161,6 +171,45 @@ def image_model(facts: PlateFacts, target: TargetFacts, row: Row, windows: Mappi
         omero={"rdefs": {"defaultT": 0, "defaultZ": len(zs) // 2, "model": "color"}},
         own=own,
     )
+
+
+def labels_model(row: Row) -> LabelsModel:
+    """Return the list of an image's label images (0.5 §labels)."""
+    return LabelsModel(names=tuple(str(label["name"]) for label in row["labels"]))
+
+
+def label_model(facts: PlateFacts, target: TargetFacts, row: Row, label: Mapping[str, Any]) -> ImageModel:
+    """Return a label image of a site image: the same axes but c, the same levels.
+
+    ``label`` is what the record tells of it under ``labels`` of the image's row.
+    """
+    image = image_model(facts, target, row, {})
+    place = image.axis_names.index("c")
+    levels = tuple(
+        Level(path=one.path, scale=_without(one.scale, place), translation=_without(one.translation, place))
+        for one in image.levels
+    )
+    own = {"well": row["well"], "site": row["site"], "acquisition": row["acquisition"]}
+    own |= {name: label[name] for name in ("step", "channel", "objects")}
+    pairs = list(zip(label["ids"], label["areas"], strict=True))
+    return ImageModel(
+        name=str(label["name"]),
+        axes=_without(image.axes, place),
+        levels=levels,
+        type="mode" if len(levels) > 1 else None,
+        metadata=LABEL_LEVELS_MADE if len(levels) > 1 else None,
+        label=ImageLabel(
+            colors=tuple(LabelColor(value=value, rgba=label_color(value)) for value, _ in pairs),
+            properties=tuple({"label-value": value, "area": area} for value, area in pairs),
+            source={"image": "../../"},
+        ),
+        own=own,
+    )
+
+
+def _without(values: tuple[T, ...] | None, place: int) -> tuple[T, ...]:
+    assert values is not None
+    return values[:place] + values[place + 1 :]
 
 
 def even_step(z_step_um: float | None, zs: Sequence[int]) -> float | None:

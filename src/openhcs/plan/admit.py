@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from openhcs.core.plate import PlaneState
 from openhcs.errors import OutOfBudget, StorageFull
-from openhcs.plan.declare import DISK
+from openhcs.plan.labels import labels_of
 from openhcs.plan.layers import groups_by_step, planes_by_step
 from openhcs.plan.model import Task
-from openhcs.plan.schedule import image_of, peak_bytes, plane_bytes
+from openhcs.plan.schedule import image_of, peak_bytes
+from openhcs.plan.sizes import DISK, plane_bytes
 
 if TYPE_CHECKING:
     from openhcs.core.config import GlobalPipelineConfig
@@ -24,30 +26,37 @@ SHARE_STORED = 0.5
 
 def tasks_of(index: PlateIndex, recipe: Recipe) -> tuple[Task, ...]:
     """Return one task per well, with what it takes."""
-    known: dict[tuple[Key, ...], tuple[int, int, tuple[int, ...], int]] = {}
+    known: dict[tuple[Key, ...], _Measured] = {}
     by_well = any(step.group_by == "well" for step in recipe.steps)
     tasks = []
     for well, planes in index.by_well.items():
         keys = tuple(plane.key for plane in planes)
         if keys not in known or by_well:
             known[keys] = _measure(recipe, keys, well)
-        calls, peak, images, objects = known[keys]
         bytes_in = sum(plane.state is PlaneState.PRESENT for plane in planes) * plane_bytes(recipe.source)
         tasks.append(
             Task(
                 well=well,
                 planes=planes,
-                calls=calls,
-                peak_bytes=peak,
                 bytes_in=bytes_in,
-                images=images,
-                objects=objects,
+                **asdict(known[keys]),
             )
         )
     return tuple(tasks)
 
 
-def _measure(recipe: Recipe, keys: tuple[Key, ...], well: str) -> tuple[int, int, tuple[int, ...], int]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Measured:
+    """What wells with the same planes have in common."""
+
+    calls: int
+    peak_bytes: int
+    images: tuple[int, ...]
+    labels: tuple[int, ...]
+    objects: int
+
+
+def _measure(recipe: Recipe, keys: tuple[Key, ...], well: str) -> _Measured:
     groups = groups_by_step(recipe, keys, well)
     made = planes_by_step(keys, groups)
     calls = sum(len(step) for step in groups)
@@ -56,7 +65,10 @@ def _measure(recipe: Recipe, keys: tuple[Key, ...], well: str) -> tuple[int, int
         len(made[target.after]) if target.backend == DISK else target.objects * count
         for target, count in zip(recipe.targets, images, strict=True)
     )
-    return calls, peak_bytes(recipe, keys, well), images, objects
+    labels = tuple(len({image_of(key) for key in found}) for found in labels_of(recipe, groups))
+    objects += sum(label.objects * count for label, count in zip(recipe.labels, labels, strict=True))
+    peak = peak_bytes(recipe, keys, well)
+    return _Measured(calls=calls, peak_bytes=peak, images=images, labels=labels, objects=objects)
 
 
 def admit(tasks: tuple[Task, ...], config: GlobalPipelineConfig, facts: Facts) -> tuple[int, int]:

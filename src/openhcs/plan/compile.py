@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from openhcs.plan import bind
 from openhcs.plan.admit import admit, check_space, tasks_of
-from openhcs.plan.declare import declare, with_places
+from openhcs.plan.declare import check_kept, declare, with_places
+from openhcs.plan.labels import with_labels
 from openhcs.plan.model import Plan, Recipe
 from openhcs.plan.partition import partition
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from openhcs.core.plate import PlateIndex
     from openhcs.core.steps import FunctionStep
     from openhcs.plan.facts import Facts
-    from openhcs.plan.model import Layer, PlanStep, Target
+    from openhcs.plan.model import Layer, PlanStep
 
 
 def compile_plan(
@@ -56,13 +57,15 @@ def compile_plan(
     source = bind.source_layer(whole)
     planned = partition(whole, steps, source, facts)
     targets = declare(steps, source, planned, config, facts)
+    targets, labels = with_labels(whole, steps, source, planned, targets, config=config, facts=facts)
+    check_kept(targets, facts)
     planned = with_places(index, planned, targets, config)
-    identity = _identity(index, source, planned, targets, config)
-    recipe = Recipe(plan_id=identity, source=source, steps=planned, targets=targets, config=config)
+    recipe = Recipe(plan_id="", source=source, steps=planned, targets=targets, labels=labels, config=config)
+    recipe = replace(recipe, plan_id=_identity(index.name, recipe))
     tasks = tasks_of(index, recipe)
     workers, budget = admit(tasks, config, facts)
     plan = Plan(
-        id=identity,
+        id=recipe.plan_id,
         index=index,
         recipe=recipe,
         tasks=tasks,
@@ -70,25 +73,23 @@ def compile_plan(
         budget=budget,
         warnings=(*index.warnings, *notes, *absent, *_warnings(steps, planned), *_sizes(source, planned)),
     )
+    plan = replace(plan, warnings=(*plan.warnings, *_added(plan)))
     check_space(plan, facts)
     return plan
 
 
-def _identity(
-    index: PlateIndex,
-    source: Layer,
-    planned: tuple[PlanStep, ...],
-    targets: tuple[Target, ...],
-    config: GlobalPipelineConfig,
-) -> str:
-    said = {
-        "plate": index.name,
+def _identity(plate: str, recipe: Recipe) -> str:
+    source, config = recipe.source, recipe.config
+    said: dict[str, object] = {
+        "plate": plate,
         "source": [sorted(source.axes.items()), source.dtype, source.plane_shape],
-        "steps": [_step_identity(step) for step in planned],
-        "targets": [[target.after, target.backend, target.path] for target in targets],
+        "steps": [_step_identity(step) for step in recipe.steps],
+        "targets": [[target.after, target.backend, target.path] for target in recipe.targets],
         "zarr": {name: str(value) for name, value in asdict(config.zarr).items()},
         "missing": config.missing,
     }
+    if recipe.labels:
+        said["labels"] = [[one.step, one.name, one.channel, one.target, one.dtype] for one in recipe.labels]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -96,6 +97,15 @@ def _step_identity(step: PlanStep) -> list[object]:
     shape = list(step.layer.plane_shape)
     said = [step.name, step.stacks, step.group_by, dict(step.picks), step.unmatched, step.out]
     return [*said, step.layer.dtype, shape, step.fingerprint]
+
+
+def _added(plan: Plan) -> list[str]:
+    """Return a note for each set of images that is kept for the sake of labels alone."""
+    return [
+        f"{target.path} is stored too, since {target.why}: {target.raw_bytes * plan.images(target) / 1e6:.0f} MB raw"
+        for target in plan.recipe.targets
+        if target.why
+    ]
 
 
 def _sizes(source: Layer, planned: tuple[PlanStep, ...]) -> list[str]:

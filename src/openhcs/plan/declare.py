@@ -6,11 +6,10 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from openhcs.core.arrays import level_shapes, plan_chunks
 from openhcs.core.steps import DTYPES
 from openhcs.errors import PlanError
 from openhcs.plan.model import Target
-from openhcs.plan.schedule import ITEMSIZE, plane_bytes
+from openhcs.plan.sizes import DISK, ZARR, lead_of, plane_bytes, zarr_target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from openhcs.plan.facts import Facts
     from openhcs.plan.model import Layer, PlanStep
 
-ZARR = "zarr"
-DISK = "disk"
 OME_TIFF = frozenset(DTYPES) - {"uint64", "int64", "float16"}
 """Dtypes that OME-TIFF has a name for."""
 
@@ -34,7 +31,7 @@ def declare(
     config: GlobalPipelineConfig,
     facts: Facts,
 ) -> tuple[Target, ...]:
-    """Return every set of images that is kept: forced copies first, the last step's images last."""
+    """Return every set of images that is kept of itself: forced copies first, the last step's images last."""
     chosen = config.vfs.materialization_backend.value
     layers = [source, *(step.layer for step in planned)]
     last = len(planned)
@@ -56,12 +53,20 @@ def declare(
         targets.append(_target(last, backend, "" if facts.store_output else path, layers[last], config))
     for target in targets:
         _check_dtype(target, planned)
+    return tuple(targets)
+
+
+def check_kept(targets: Sequence[Target], facts: Facts) -> None:
+    """Raise `PlanError` unless something is kept, and a single store where the output is one."""
     if not targets:
         raise PlanError("the plan would keep nothing: the last step says materialize=False and no step is kept.")
     if facts.store_output and (len(targets) > 1 or targets[0].backend != ZARR):
-        others = ", ".join(target.path or target.backend for target in targets[:-1]) or "TIFFs"
+        others = ", ".join(_told(target) for target in targets if target.path) or "TIFFs"
         raise PlanError(f"an output ending in .zarr is one store; this pipeline keeps {others} too. Name a folder.")
-    return tuple(targets)
+
+
+def _told(target: Target) -> str:
+    return f"{target.path} ({target.why})" if target.why else target.path
 
 
 def _check_dtype(target: Target, planned: tuple[PlanStep, ...]) -> None:
@@ -77,28 +82,17 @@ def _check_dtype(target: Target, planned: tuple[PlanStep, ...]) -> None:
 
 
 def _target(after: int, backend: str, path: str, layer: Layer, config: GlobalPipelineConfig) -> Target:
-    _, ts, channels, zs = layer.axes[min(layer.axes)]
-    lead = (len(ts), len(channels), len(zs)) if len(ts) > 1 else (len(channels), len(zs))
-    if backend == DISK:
-        count = math.prod(lead)
-        return Target(
-            after=after,
-            backend=backend,
-            path=path,
-            layer=layer,
-            levels=1,
-            objects=count,
-            raw_bytes=count * plane_bytes(layer),
-        )
-    shapes = level_shapes(layer.plane_shape, config.zarr.levels)
-    objects = raw = 0
-    for shape in shapes:
-        full = (*lead, *shape)
-        chunks, shards = plan_chunks(full, ITEMSIZE[layer.dtype], config.zarr)
-        objects += math.prod(-(-size // step) for size, step in zip(full, shards or chunks, strict=True))
-        raw += math.prod(full) * ITEMSIZE[layer.dtype]
+    if backend == ZARR:
+        return zarr_target(after, path, layer, config)
+    count = math.prod(lead_of(layer))
     return Target(
-        after=after, backend=backend, path=path, layer=layer, levels=len(shapes), objects=objects, raw_bytes=raw
+        after=after,
+        backend=backend,
+        path=path,
+        layer=layer,
+        levels=1,
+        objects=count,
+        raw_bytes=count * plane_bytes(layer),
     )
 
 
@@ -109,7 +103,10 @@ def with_places(
     config: GlobalPipelineConfig,
 ) -> tuple[PlanStep, ...]:
     """Return the steps with where each reads and writes, and why."""
-    kept = {target.after: target.backend for target in targets}
+    kept: dict[int, tuple[str, ...]] = {}
+    for target in targets:
+        kept[target.after] = (*kept.get(target.after, ()), target.backend)
+    owed = {target.after: target.why for target in targets if target.why}
     between = config.vfs.intermediate_backend.value
     reads = ZARR if index.microscope == "ome_zarr" else DISK
     placed = []
@@ -118,7 +115,8 @@ def with_places(
         why = "last image step" if last else "force_disk_output" if step.number in kept else "intermediate"
         if last and step.number not in kept:
             why = "materialize=False"
-        writes = (() if last else (between,)) + ((kept[step.number],) if step.number in kept else ())
+        why = owed.get(step.number, why)
+        writes = (() if last else (between,)) + kept.get(step.number, ())
         placed.append(replace(step, reads=reads, writes=writes, why=why))
         reads = between
     return tuple(placed)

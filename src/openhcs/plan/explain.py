@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from openhcs.plan.model import Layer, Plan, PlanStep, Target
+    from openhcs.plan.model import LabelTarget, Layer, Plan, PlanStep, Target
 
 SHORT = {"site": "site", "channel": "chan", "z_index": "z", "timepoint": "t"}
 KIND = {"bool": "b", "uint": "u", "int": "i", "float": "f", "complex": "c"}
@@ -26,12 +26,17 @@ def explain(plan: Plan) -> str:
     """Return what a plan reads, calls, keeps and writes, and why."""
     lines = [*_head(plan)]
     if plan.recipe.steps:
-        rows = [HEADER, *(_row(plan, step) for step in plan.recipe.steps)]
+        rows: list[tuple[str, ...]] = [HEADER]
+        for step in plan.recipe.steps:
+            row = _row(plan, step)
+            rows += [row, *(_label_row(row, label) for label in plan.recipe.labels if label.step == step.number)]
         widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
         lines += [
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
         ]
-    lines += [_out(plan, target) for target in plan.recipe.targets]
+    for number, target in enumerate(plan.recipe.targets):
+        lines.append(_out(plan, target))
+        lines += [_label_out(plan, label) for label in plan.recipe.labels if label.target == number]
     lines += [f"note  {warning}" for warning in plan.warnings]
     return "\n".join(lines)
 
@@ -78,6 +83,12 @@ def _row(plan: Plan, step: PlanStep) -> tuple[str, ...]:
     )
 
 
+def _label_row(step: tuple[str, ...], label: LabelTarget) -> tuple[str, ...]:
+    """Return the row of a label image beneath the row of the step that makes it."""
+    out = f"{_dtype(label.dtype)} {label.known}"
+    return ("", label.name, step[2], step[3], "–", "labels", out, "end", "special output")
+
+
 def _varying(layer: Layer) -> set[str]:
     names = ("site", "timepoint", "channel", "z_index")
     return {name for place, name in enumerate(names) if any(len(axes[place]) > 1 for axes in layer.axes.values())}
@@ -98,4 +109,11 @@ def _out(plan: Plan, target: Target) -> str:
     planes = math.prod(len(labels) for labels in axes[1:])
     objects = target.objects * images
     where = f"out  {target.path or 'the store itself'}   {form}"
-    return f"{where}   {images} images of {planes} planes   {size(raw)} raw, {objects} objects"
+    why = f"   {target.why}" if target.why else ""
+    return f"{where}   {images} images of {planes} planes   {size(raw)} raw, {objects} objects{why}"
+
+
+def _label_out(plan: Plan, label: LabelTarget) -> str:
+    images = plan.label_images(label)
+    raw, objects = label.raw_bytes * images, label.objects * images
+    return f"     labels {label.name}   {_count(images, 'image')}   {size(raw)} raw, {objects} objects"

@@ -11,12 +11,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probed:
-    """What came of calling a step's functions once: planes in, planes out, dtype, (y, x)."""
+    """What came of calling a step's functions once: planes in, planes out, dtype, (y, x), dtypes of labels."""
 
     planes_in: int
     planes_out: int
     dtype: str
     plane_shape: tuple[int, int]
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,8 @@ class Facts:
     free_bytes
         space left where the output goes; None when unknown.
     probed
-        by step number from 1, what a probe found; a step without one must have declared everything.
+        by step number from 1, what a probe found; a step without one must have declared everything and
+        make no labels.
     fingerprints
         by step number, a text that changes when the step's functions or arguments do.
     store_output

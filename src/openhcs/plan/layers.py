@@ -47,6 +47,11 @@ def stack_keys(keys: Iterable[Key], stacks: tuple[str, ...]) -> list[tuple[Key, 
     return [tuple(sorted(group, key=lambda key: tuple(key[place] for place in places))) for group in found.values()]
 
 
+def label_keys(inputs: Iterable[Key]) -> tuple[Key, ...]:
+    """Return the places of the label planes of a stack, in its order: labels have no channel, told as 0."""
+    return tuple(dict.fromkeys(replaced(key, "channel", 0) for key in inputs))
+
+
 def replaced(key: Key, component: str, label: int) -> Key:
     """Return ``key`` with another label for one component."""
     place = PLACE[component]

@@ -60,13 +60,50 @@ class PlanStep:
 class Target:
     """Images that are kept: after which step (0: as read), through which backend, where in the output.
 
-    ``levels`` counts resolution levels; ``objects`` and ``raw_bytes`` are for one full site image.
+    ``levels`` counts resolution levels; ``objects`` and ``raw_bytes`` are for one full site image. ``why``
+    is told of images that are kept for something else's sake.
     """
 
     after: int
     backend: str
     path: str
     layer: Layer
+    levels: int
+    objects: int
+    raw_bytes: int
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelTarget:
+    """Label images that are kept: one beneath each site image of a target that has labels.
+
+    Parameters
+    ----------
+    step, output
+        number of the step that makes them, and their name as it declares it.
+    name
+        of the label image.
+    channel
+        the channel whose calls make them; None where one call sees all channels.
+    chains
+        keys of the step's functions that make them.
+    target
+        place among the plan's targets.
+    known
+        how the dtype became known.
+    objects, raw_bytes
+        of one label image with its levels.
+    """
+
+    step: int
+    output: str
+    name: str
+    channel: int | None
+    chains: tuple[str | None, ...]
+    target: int
+    dtype: str
+    known: str
     levels: int
     objects: int
     raw_bytes: int
@@ -77,7 +114,7 @@ class Task:
     """One well: what it reads and what that takes.
 
     ``planes`` are in reading order; those without pixels hold the fill value. Bytes are raw pixels;
-    ``images`` counts the site images of each target.
+    ``images`` counts the site images of each target, ``labels`` those of each of the plan's labels.
     """
 
     well: str
@@ -87,6 +124,7 @@ class Task:
     bytes_in: int
     images: tuple[int, ...]
     objects: int
+    labels: tuple[int, ...] = ()
 
     @property
     def inputs(self) -> str:
@@ -108,6 +146,7 @@ class Recipe:
     steps: tuple[PlanStep, ...]
     targets: tuple[Target, ...]
     config: GlobalPipelineConfig
+    labels: tuple[LabelTarget, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,12 +192,18 @@ class Plan:
     @cached_property
     def raw_bytes_out(self) -> int:
         """Bytes of raw pixels that the output will hold, all levels."""
-        return sum(target.raw_bytes * self.images(target) for target in self.recipe.targets)
+        images = sum(target.raw_bytes * self.images(target) for target in self.recipe.targets)
+        return images + sum(label.raw_bytes * self.label_images(label) for label in self.recipe.labels)
 
     def images(self, target: Target) -> int:
         """Return how many site images a target will hold."""
         place = self.recipe.targets.index(target)
         return sum(task.images[place] for task in self.tasks)
+
+    def label_images(self, label: LabelTarget) -> int:
+        """Return how many label images there will be of one kind."""
+        place = self.recipe.labels.index(label)
+        return sum(task.labels[place] for task in self.tasks)
 
     @cached_property
     def bytes_in(self) -> int:
@@ -181,6 +226,7 @@ class Plan:
                 "source": _plain(asdict(self.recipe.source)),
                 "steps": [_plain(asdict(step)) for step in self.recipe.steps],
                 "targets": [_plain(asdict(target)) for target in self.recipe.targets],
+                "labels": [_plain(asdict(label)) for label in self.recipe.labels],
                 "config": self.recipe.config.to_toml(),
                 "workers": self.workers,
                 "tasks": [

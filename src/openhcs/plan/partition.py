@@ -68,7 +68,8 @@ def settled(step: FunctionStep, planned: PlanStep, keys_by_well: KeysByWell, pro
     out = step.out if step.out is not None else _probed_out(step, planned, probed)
     dtype = step.out_dtype or (probed.dtype if probed else before.dtype)
     shape = probed.plane_shape if probed else before.plane_shape
-    known = "said" if probed is None else f"probed {probed.planes_in}"
+    said = step.out is not None and step.out_dtype is not None
+    known = "said" if probed is None or said else f"probed {probed.planes_in}"
     done = replace(planned, out=out, known=known)
     groups = [group for well, keys in keys_by_well.items() for group in groups_of(keys, done, before.axes, well)]
     made = [key for group in groups for key in group.outputs]

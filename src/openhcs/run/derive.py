@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 from openhcs.core.wells import well_key
 from openhcs.errors import FormatError
 from openhcs.ngff import render
-from openhcs.ngff.describe import TargetFacts, image_model, plate_model, well_model
+from openhcs.ngff.describe import (
+    LABELS,
+    TargetFacts,
+    image_model,
+    label_model,
+    labels_model,
+    plate_model,
+    well_model,
+)
 from openhcs.ngff.facts import PlateFacts
 from openhcs.ngff.windows import merge, window
 
@@ -174,6 +182,7 @@ def _wells(
     by_well: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         by_well.setdefault(str(row["path"]).rpartition("/")[0], []).append(row)
+        made |= _labels(facts, target, row)
         image = image_model(facts.plate, target, row, windows)
         own = image.own
         told = render.image_document(image, facts.ngff_version) if facts.ome else _plain(facts, own)
@@ -184,6 +193,21 @@ def _wells(
         told = render.well_document(well, facts.ngff_version) if listed else _plain(facts, well.own)
         made |= _group(facts, path, told)
     return made
+
+
+def _labels(facts: OutputFacts, target: TargetFacts, row: Mapping[str, Any]) -> Documents:
+    """Return the documents of an image's labels, and of the group that lists them."""
+    found = row.get(LABELS, ())
+    if not found:
+        return {}
+    made: Documents = {}
+    folder = _join(str(row["path"]), LABELS)
+    for label in found:
+        image = label_model(facts.plate, target, row, label)
+        told = render.image_document(image, facts.ngff_version) if facts.ome else _plain(facts, image.own)
+        made |= _group(facts, _join(folder, str(label["name"])), told)
+    listed = render.labels_document(labels_model(row), facts.ngff_version) if facts.ome else _plain(facts, None)
+    return made | _group(facts, folder, listed)
 
 
 def _plain(facts: OutputFacts, own: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """Find out what comes out of a step by calling its functions once, on the smallest stack.
 
-Only steps that do not declare it are probed. Where a function raises or a file is damaged, two more
+Only steps that do not declare it, or make labels, are probed. Where a function raises or a file is damaged, two more
 wells are tried before the plate is given up: one bad well must not stop the others.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from openhcs.core.plate import PlaneState
 from openhcs.errors import InputError, NotFound, PlanError, StepError, StorageError
 from openhcs.plan.bind import pipeline_planes, readable, source_layer
 from openhcs.plan.facts import Probed
-from openhcs.plan.layers import PASS, groups_of, stack_keys
+from openhcs.plan.layers import PASS, groups_of, label_keys, stack_keys
 from openhcs.plan.partition import first_step, next_keys, settled
 from openhcs.run.calls import call_chain
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from openhcs.core.steps import FunctionStep
     from openhcs.errors import OpenHCSError
     from openhcs.plan.model import Layer, PlanStep
+    from openhcs.run.calls import Made
 
     Array = np.ndarray[Any, np.dtype[Any]]
     Read = Callable[[Plane, Array], None]
@@ -44,7 +46,7 @@ def probe(index: PlateIndex, steps: Sequence[FunctionStep], wells: Sequence[str]
     PlanError
         functions of one step make different kinds of images.
     """
-    if all(step.out is not None and step.out_dtype is not None for step in steps):
+    if not any(map(_unknown, steps)):
         return {}
     plate = readable(pipeline_planes(index)[0])
     failed: list[OpenHCSError] = []
@@ -61,6 +63,10 @@ def probe(index: PlateIndex, steps: Sequence[FunctionStep], wells: Sequence[str]
     if failed:
         raise failed[0]
     raise empty or PlanError(f"plate {plate.name} has no plane to call the functions on")
+
+
+def _unknown(step: FunctionStep) -> bool:
+    return step.out is None or step.out_dtype is None or bool(step.outputs)
 
 
 class _NothingToDoError(PlanError):
@@ -96,7 +102,7 @@ class _Probe:
         for number, step in enumerate(self.steps, start=1):
             before = self.planned[-1].layer if self.planned else self.source
             planned = first_step(self.plate, step, number, before)
-            if step.out is None or step.out_dtype is None:
+            if _unknown(step):
                 found[number] = self._call_once(step, planned)
             planned = settled(step, planned, self.keys, found.get(number))
             self.keys_before.append(self.keys[self.well])
@@ -114,11 +120,19 @@ class _Probe:
                 continue
             stack = self._stack(len(self.planned), keys)
             count = len(stack)
-            out = call_chain(step.chains[chain], stack, step=step.name, well=self.well, where=_where(self.well, keys))
+            out, labels = self._call(step, chain, stack, keys)
             results[chain] = Probed(
-                planes_in=count, planes_out=len(out), dtype=out.dtype.name, plane_shape=(out.shape[1], out.shape[2])
+                planes_in=count,
+                planes_out=len(out),
+                dtype=out.dtype.name,
+                plane_shape=(out.shape[1], out.shape[2]),
+                labels={name: array.dtype.name for name, array in labels.items()},
             )
         return _agreed(step, planned, results)
+
+    def _call(self, step: FunctionStep, chain: str | None, stack: Array, keys: tuple[Key, ...]) -> Made:
+        where, labels = _where(self.well, keys), len(label_keys(keys))
+        return call_chain(step.chains[chain], stack, step=step.name, well=self.well, where=where, label_planes=labels)
 
     def _gaps(self, keys: tuple[Key, ...]) -> int:
         known = (self.planes.get(key) for key in keys)
@@ -156,8 +170,7 @@ class _Probe:
         group = next(group for group in groups if key in group.outputs)
         stack = self._stack(layer - 1, group.inputs)
         if group.chain != PASS:
-            where = _where(self.well, group.inputs)
-            stack = call_chain(step.chains[group.chain], stack, step=step.name, well=self.well, where=where)
+            stack = self._call(step, group.chain, stack, group.inputs).planes
         self.made[layer].update(zip(group.outputs, stack, strict=True))
 
 
@@ -180,6 +193,14 @@ def _agreed(step: FunctionStep, planned: PlanStep, results: dict[str | None, Pro
             "and one size. Convert in the functions.",
             step=step.name,
         )
+    labels = {name: dtype for one in results.values() for name, dtype in one.labels.items()}
+    for key, one in results.items():
+        if unlike := [name for name, dtype in one.labels.items() if dtype != labels[name]]:
+            raise PlanError(
+                f"step {planned.number} ({step.name}) makes labels {unlike[0]!r} of {labels[unlike[0]]}, and of "
+                f"{one.labels[unlike[0]]} for {key}; one name has one dtype. Convert in the functions.",
+                step=step.name,
+            )
     if not results:
         raise _NothingToDoError(f"step {planned.number} ({step.name}) has nothing to work on.", step=step.name)
-    return max(results.values(), key=lambda one: one.planes_in)
+    return replace(max(results.values(), key=lambda one: one.planes_in), labels=labels)

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from openhcs.core.arrays import level_shapes
-from openhcs.errors import FormatError, StepError
-from openhcs.plan.schedule import image_of
+from openhcs.errors import StepError
+from openhcs.run.gather import Gathering, LevelWriter, check_same
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,10 +24,6 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
     Image = tuple[int, int]
-
-
-READ_BACK = 2**25
-"""Bytes up to which a level is read back at once: one look at a shard's index serves all its planes."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,73 +85,43 @@ class ZarrSink:
     def __init__(
         self, place: Place, *, paths: Mapping[Image, str], config: ZarrConfig, listed: Mapping[Key, str]
     ) -> None:
+        from openhcs.io.pyramid import downsample
+
+        layer = place.target.layer
         self._to = place
-        self._target = place.target
+        self._axes = layer.axes
         self._paths = paths
-        self._config = config
         self._listed = listed
-        self._awaited: dict[Image, set[Key]] = {}
-        for key in place.keys:
-            self._awaited.setdefault(image_of(key), set()).add(key)
-        self._present = {image: frozenset(awaited) for image, awaited in self._awaited.items()}
-        self._open: dict[Image, Array] = {}
+        self._levels = LevelWriter(config=config, ops=place.ops, reduce=downsample, verify=place.verify)
+        self._planes = Gathering(
+            place.keys, axes=layer.axes, dtype=layer.dtype, plane_shape=layer.plane_shape, whole=self._write
+        )
         self._kept = Kept()
 
     def room(self, key: Key) -> Array:
         """Return the plane's place in its image, zeros until filled."""
-        image = image_of(key)
-        if image not in self._open:
-            self._open[image] = np.zeros(self._full_shape(image[0]), self._target.layer.dtype)
-        return self._open[image][self._place(key)]  # type: ignore[no-any-return]
+        return self._planes.room(key)
 
     def put(self, key: Key, plane: Array) -> None:
         """Copy a plane into its image."""
-        self.room(key)[...] = plane
-        self.placed(key)
+        self._planes.room(key)[...] = plane
+        self._planes.placed(key)
 
     def placed(self, key: Key) -> None:
         """Write the image once its last plane is there."""
-        image = image_of(key)
-        self._awaited[image].discard(key)
-        if not self._awaited[image]:
-            self._write(image, self._open.pop(image))
+        self._planes.placed(key)
 
     def close(self) -> Kept:
         """Return what was stored."""
-        waiting = [image for image, awaited in self._awaited.items() if awaited]
-        if waiting:
-            raise StepError(f"well {self._to.well}: images of sites {waiting} never became whole", well=self._to.well)
+        self._planes.check_done(self._to.well)
         return self._kept
 
-    def _full_shape(self, acquisition: int) -> tuple[int, ...]:
-        _, ts, channels, zs = self._target.layer.axes[acquisition]
-        return (len(ts), len(channels), len(zs), *self._target.layer.plane_shape)
-
-    def _place(self, key: Key) -> tuple[int, int, int]:
-        acquisition, _, t, channel, z = key
-        _, ts, channels, zs = self._target.layer.axes[acquisition]
-        return ts.index(t), channels.index(channel), zs.index(z)
-
     def _write(self, image: Image, pixels: Array) -> None:
-        from openhcs.io.pyramid import downsample
-        from openhcs.io.zarr_array import open_handle, write_array
-        from openhcs.io.zarr_spec import make_spec
-
         acquisition, site = image
-        names = ("t", "c", "z", "y", "x")
         self._count(image, pixels)
-        level = pixels if len(pixels) > 1 else pixels[0]
+        stack = pixels if len(pixels) > 1 else pixels[0]
         path = self._paths[image]
-        shape = level.shape
-        for number, _ in enumerate(level_shapes(self._target.layer.plane_shape, self._config.levels)):
-            level = level if number == 0 else downsample(level)
-            spec = make_spec(level.shape, level.dtype.name, self._config, dimension_names=names[-level.ndim :])
-            folder = self._to.folder / path / str(number)
-            write_array(folder, level, spec, self._to.ops)
-            if self._to.verify:
-                stored = open_handle(folder)
-                for part in [()] if level.nbytes <= READ_BACK else np.ndindex(level.shape[:-2]):
-                    _same(stored.read(part), level[part], folder)
+        self._levels.write(self._to.folder / path, stack, ("t", "c", "z", "y", "x"))
         self._kept.images.append(
             {
                 "target": self._to.number,
@@ -164,7 +129,7 @@ class ZarrSink:
                 "well": self._to.well,
                 "acquisition": acquisition,
                 "site": site,
-                "shape": list(shape),
+                "shape": list(stack.shape),
                 "gaps": self._gaps(image),
             }
         )
@@ -175,8 +140,8 @@ class ZarrSink:
         from openhcs.run.histogram import histogram
 
         by_channel: dict[int, list[Array]] = {}
-        for key in sorted(self._present[image] - self._listed.keys()):
-            by_channel.setdefault(key[3], []).append(pixels[self._place(key)])
+        for key in sorted(self._planes.present[image] - self._listed.keys()):
+            by_channel.setdefault(key[3], []).append(pixels[self._planes.place(key)])
         for channel, planes in by_channel.items():
             name = str(channel)
             counted = merge(histogram(plane) for plane in planes)
@@ -185,10 +150,10 @@ class ZarrSink:
 
     def _gaps(self, image: Image) -> list[dict[str, Any]]:
         acquisition, site = image
-        _, ts, channels, zs = self._target.layer.axes[acquisition]
+        _, ts, channels, zs = self._axes[acquisition]
         gaps = []
         for key in ((acquisition, site, t, c, z) for t in ts for c in channels for z in zs):
-            state = self._listed.get(key) or (None if key in self._present[image] else "not_acquired")
+            state = self._listed.get(key) or (None if key in self._planes.present[image] else "not_acquired")
             if state is not None:
                 gaps.append({"t": key[2], "c": key[3], "z": key[4], "state": state})
         return gaps
@@ -218,7 +183,7 @@ class TiffSink:
         if self._to.verify:
             read = np.empty_like(plane)
             read_plane_into(path, 0, read)
-            _same(read, plane, path)
+            check_same(read, plane, path)
         self._awaited.discard(key)
         self._kept.images.append(
             {"target": self._to.number, "path": name, "well": self._to.well, "acquisition": acquisition, "site": site}
@@ -234,18 +199,6 @@ class TiffSink:
         if self._awaited:
             raise StepError(f"well {self._to.well}: {len(self._awaited)} planes never came", well=self._to.well)
         return self._kept
-
-
-def _same(read: Array, meant: Array, path: Path) -> None:
-    """Raise `FormatError` unless what was read back is, byte for byte, what was meant."""
-    same = read.shape == meant.shape and read.dtype == meant.dtype
-    if not (same and np.array_equal(_bytes(read), _bytes(meant))):
-        raise FormatError(f"what was written to {path} reads back differently; the disk may be failing", path=path)
-
-
-def _bytes(planes: Array) -> Array:
-    """Return the bytes of planes, so that NaN equals itself and -0.0 differs from 0.0."""
-    return np.ascontiguousarray(planes).view(np.uint8)
 
 
 def plane_file(well: str, key: Key) -> str:

@@ -17,11 +17,13 @@ from openhcs.errors import StepError
 from openhcs.io.filemanager import FileManager
 from openhcs.ledger.ledger import Ledger
 from openhcs.ngff.naming import image_paths
-from openhcs.plan.layers import PASS, groups_by_step, planes_by_step
+from openhcs.plan.labels import labels_of, makes
+from openhcs.plan.layers import PASS, groups_by_step, label_keys, planes_by_step
 from openhcs.plan.schedule import schedule
 from openhcs.run.attempt import Report
-from openhcs.run.calls import call_chain
+from openhcs.run.calls import Made, call_chain
 from openhcs.run.derive import output_facts, well_documents
+from openhcs.run.labels import LabelSink
 from openhcs.run.mailbox import Mailbox
 from openhcs.run.pixels import PlaneReader
 from openhcs.run.sinks import Place, make_sink, states_of
@@ -101,7 +103,9 @@ class _TaskRun:
         self.recipe = job.recipe
         self.planes: dict[Key, Plane] = {plane.key: plane for plane in task.planes}
         self.groups = groups_by_step(self.recipe, task.keys, task.well)
+        self.filled = self._filled()
         self.sinks = self._make_sinks()
+        self.labels = self._make_label_sinks()
         self.reader = PlaneReader(job.index)
 
     def run(self) -> dict[str, Any]:
@@ -112,31 +116,44 @@ class _TaskRun:
                 self._convert()
         finally:
             self.reader.close()
-        kept = [self.sinks[target.after].close() for target in self.recipe.targets]
-        return self._record(kept)
+        return self._record([sink.close() for sink in self.sinks])
 
-    def _make_sinks(self) -> dict[int, Sink]:
+    def _make_sinks(self) -> list[Sink]:
         made = planes_by_step(self.task.keys, self.groups)
-        states = self._filled()
-        place = self.job.index.well_place(self.task.well)
-        return {
-            target.after: make_sink(
-                Place(
-                    target=target,
-                    number=number,
-                    index=self.job.index,
-                    well=self.task.well,
-                    keys=made[target.after],
-                    folder=self.staging.root / unit_of(target, place),
-                    ops=self.staging.ops,
-                    verify=self.recipe.config.verify,
-                ),
+        return [
+            make_sink(
+                self._place(number, made[target.after]),
                 paths=target_paths(target),
                 config=self.recipe.config.zarr,
-                listed=states[target.after],
+                listed=self.filled[target.after],
             )
             for number, target in enumerate(self.recipe.targets)
-        }
+        ]
+
+    def _make_label_sinks(self) -> list[LabelSink]:
+        found = zip(self.recipe.labels, labels_of(self.recipe, self.groups), strict=True)
+        return [
+            LabelSink(
+                self._place(label.target, keys),
+                label,
+                paths=target_paths(self.recipe.targets[label.target]),
+                config=self.recipe.config.zarr,
+            )
+            for label, keys in found
+        ]
+
+    def _place(self, number: int, keys: tuple[Key, ...]) -> Place:
+        target = self.recipe.targets[number]
+        return Place(
+            target=target,
+            number=number,
+            index=self.job.index,
+            well=self.task.well,
+            keys=keys,
+            folder=self.staging.root / unit_of(target, self.job.index.well_place(self.task.well)),
+            ops=self.staging.ops,
+            verify=self.recipe.config.verify,
+        )
 
     def _filled(self) -> list[dict[Key, str]]:
         """Return, as read and after each step, the planes made of nothing but fill values, with their state."""
@@ -156,25 +173,73 @@ class _TaskRun:
     def _convert(self) -> None:
         sink = self.sinks[0]
         for plane in self.task.planes:
-            room = sink.room(plane.key)
-            if room is None:
-                room = np.zeros(self.recipe.source.plane_shape, self.recipe.source.dtype)
-                self._read(plane, room)
-                sink.put(plane.key, room)
-            else:
-                self._read(plane, room)
-                sink.placed(plane.key)
+            self._pass_on(plane, sink)
+
+    def _pass_on(self, plane: Plane, sink: Sink) -> None:
+        """Read a plane into a sink."""
+        room = sink.room(plane.key)
+        if room is None:
+            room = np.zeros(self.recipe.source.plane_shape, self.recipe.source.dtype)
+            self._read(plane, room)
+            sink.put(plane.key, room)
+        else:
+            self._read(plane, room)
+            sink.placed(plane.key)
 
     def _run_steps(self) -> None:
         boxes = self._mailboxes()
+        unread = set(self.planes)
         for call in schedule(self.recipe, self.task.keys, self.task.well):
-            stack = boxes[call.step].take(call.group) if call.step else self._read_stack(call.group)
-            planes = self._call(call, stack)
-            if sink := self.sinks.get(call.step + 1):
-                for key, plane in zip(call.group.outputs, planes, strict=True):
-                    sink.put(key, plane)
+            if call.step:
+                stack = boxes[call.step].take(call.group)
+            else:
+                stack = self._read_stack(call.group)
+                self._keep(0, call.group.inputs, stack)
+                unread.difference_update(call.group.inputs)
+            planes = self._do(call, stack)
+            self._keep(call.step + 1, call.group.outputs, planes)
             if call.step + 1 in boxes:
                 boxes[call.step + 1].put(call.group.outputs, planes)
+        for sink in self._sinks_after(0):
+            for key in sorted(unread):
+                self._pass_on(self.planes[key], sink)
+
+    def _sinks_after(self, number: int) -> list[Sink]:
+        return [sink for target, sink in zip(self.recipe.targets, self.sinks, strict=True) if target.after == number]
+
+    def _keep(self, number: int, keys: tuple[Key, ...], planes: Array) -> None:
+        for sink in self._sinks_after(number):
+            for key, plane in zip(keys, planes, strict=True):
+                sink.put(key, plane)
+
+    def _do(self, call: Scheduled, stack: Array) -> Array:
+        """Make a call, store its labels, return its planes."""
+        made = self._call(call, stack)
+        self._keep_labels(call, made)
+        return made.planes
+
+    def _keep_labels(self, call: Scheduled, made: Made) -> None:
+        """Store the labels of a call; those of planes that are not there are background."""
+        filled = self.filled[call.step]
+        keys = label_keys(call.group.inputs)
+        present = set(label_keys(key for key in call.group.inputs if key not in filled))
+        for sink in self.labels:
+            label = sink.label
+            if label.step != call.step + 1 or not makes(label, call.group):
+                continue
+            planes = made.labels[label.output]
+            if planes.dtype.name != label.dtype:
+                _, site, *_ = call.group.inputs[0]
+                step = self.recipe.steps[call.step].name
+                raise StepError(
+                    f"step {step} on {self._where(call.group)} made labels {label.output!r} of {planes.dtype}, the "
+                    f"plan says {label.dtype} ({label.known}). Convert them in the function.",
+                    well=self.task.well,
+                    site=site,
+                    step=step,
+                )
+            for key, plane in zip(keys, planes, strict=True):
+                sink.put(key, plane if key in present else None)
 
     def _mailboxes(self) -> dict[int, Mailbox]:
         config = self.recipe.config
@@ -203,14 +268,24 @@ class _TaskRun:
         else:
             room[...] = 0
 
-    def _call(self, call: Scheduled, stack: Array) -> Array:
+    def _where(self, group: Group) -> str:
+        _, site, t, channel, z = group.inputs[0]
+        return f"{self.task.well} site {site} channel {channel} z {z} t {t}"
+
+    def _call(self, call: Scheduled, stack: Array) -> Made:
         if call.group.chain == PASS:
-            return stack
+            return Made(stack, {})
         step = self.recipe.steps[call.step]
-        _, site, t, channel, z = call.group.inputs[0]
-        where = f"{self.task.well} site {site} channel {channel} z {z} t {t}"
-        chain = self.job.chains[call.step][call.group.chain]
-        planes = call_chain(chain, stack, step=step.name, well=self.task.well, where=where)
+        site, where = call.group.inputs[0][1], self._where(call.group)
+        made = call_chain(
+            self.job.chains[call.step][call.group.chain],
+            stack,
+            step=step.name,
+            well=self.task.well,
+            where=where,
+            label_planes=len(label_keys(call.group.inputs)),
+        )
+        planes = made.planes
         expected = (len(call.group.outputs), *step.layer.plane_shape)
         if planes.shape != expected or planes.dtype.name != step.layer.dtype:
             raise StepError(
@@ -220,7 +295,7 @@ class _TaskRun:
                 site=site,
                 step=step.name,
             )
-        return planes
+        return made
 
     def _record(self, kept: list[Kept]) -> dict[str, Any]:
         place = self.job.index.well_place(self.task.well)
@@ -229,6 +304,11 @@ class _TaskRun:
             for target, one in zip(self.recipe.targets, kept, strict=True)
             for image in one.images
         ]
+        for sink in self.labels:
+            for (acquisition, site), told in sink.close().items():
+                place_of = (sink.label.target, acquisition, site)
+                row = next(one for one in images if (one["target"], one["acquisition"], one["site"]) == place_of)
+                row.setdefault("labels", []).append(told)
         record: dict[str, Any] = {
             "task": self.task.well,
             "plan": self.recipe.plan_id,

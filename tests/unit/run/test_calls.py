@@ -17,7 +17,7 @@ BUFFER = np.zeros((2, 3, 4), np.uint16)
 
 def call(func, stack=None):
     stack = np.ones((2, 3, 4), np.uint16) if stack is None else stack
-    return call_chain(parse_chain(func), stack, step="s", well="A01", where="A01 site 1")
+    return call_chain(parse_chain(func), stack, step="s", well="A01", where="A01 site 1").planes
 
 
 def test_a_plane_counts_as_a_stack_of_one():
