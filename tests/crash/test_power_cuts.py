@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+import carrycuts
 import powercuts
+
+WORKS = powercuts.WORKS | carrycuts.WORKS
 
 QUICK = {
     "convert": 330,
     "convert to 0.4": 200,
+    "carry": 150,
+    "pack": 100,
     "new plate": 330,
     "replace a well": 300,
     "append a site": 300,
@@ -21,6 +26,8 @@ QUICK = {
 FULL = {
     "convert": 3800,
     "convert to 0.4": 3600,
+    "carry": 3000,
+    "pack": 500,
     "new plate": 6000,
     "replace a well": 1200,
     "append a site": 2400,
@@ -34,7 +41,7 @@ FULL = {
 def look(name, least, *, limit=None):
     """Look at the states of a work, those in all of its parts together at least so many."""
     looked = 0
-    for work in powercuts.WORKS[name]():
+    for work in WORKS[name]():
         outcome = powercuts.explore(work, limit or least)
         work.close()
         looked += outcome.states
@@ -44,7 +51,7 @@ def look(name, least, *, limit=None):
 
 
 def test_at_least_so_many_states_are_looked_at():
-    assert QUICK.keys() == FULL.keys() == powercuts.WORKS.keys()
+    assert QUICK.keys() == FULL.keys() == WORKS.keys()
     assert sum(QUICK.values()) >= 2000
     assert sum(FULL.values()) >= 20_000
 

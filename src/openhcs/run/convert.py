@@ -45,6 +45,7 @@ def convert(
     pattern: str | None = None,
     on_event: Listener | None = None,
     stop: threading.Event | None = None,
+    ops: FileOps | None = None,
 ) -> RunResult:
     """Write a plate as an OME-Zarr plate (or TIFFs), every plane as it is.
 
@@ -60,6 +61,8 @@ def convert(
         a filter such as ``"A01,B03"`` or ``"row:A"``, see `openhcs.core.wells.select_wells`.
     exist
         "auto", "error", "resume" or "replace", see `openhcs.run.execute.execute`.
+    on_event, stop, ops
+        see `openhcs.run.execute.execute`.
 
     Raises
     ------
@@ -67,7 +70,8 @@ def convert(
         see `index_plate`, `openhcs.plan.compile.compile_plan` and `execute`.
     """
     config = config or GlobalPipelineConfig()
-    how = _How(wells=wells, mode=wells_mode, exist=exist, config=config, tell=on_event, stop=stop)
+    ops = ops or FileOps(durable=config.durability == "full")
+    how = _How(wells=wells, mode=wells_mode, exist=exist, config=config, tell=on_event, stop=stop, ops=ops)
     plate = _plate_at(source, config, pattern)
     if str(target).endswith(OZX):
         return _into_one_file(plate, how, Path(os.path.abspath(target)))
@@ -84,6 +88,7 @@ class _How:
     config: GlobalPipelineConfig
     tell: Listener | None
     stop: threading.Event | None
+    ops: FileOps
 
 
 def _plate_at(source: str | Path, config: GlobalPipelineConfig, pattern: str | None) -> Tree | PlateIndex:
@@ -102,14 +107,13 @@ def _into_store(plate: Tree | PlateIndex, how: _How, output: str) -> RunResult:
         return _carry(plate, how, output)
     chosen = select_wells(plate.wells, how.wells, how.mode)
     plan = compile_plan(plate, (), how.config, gather(output), wells=chosen)
-    return execute(plan, (), output, exist=how.exist, on_event=how.tell, stop=how.stop)
+    return execute(plan, (), output, exist=how.exist, on_event=how.tell, stop=how.stop, ops=how.ops)
 
 
 def _carry(tree: Tree, how: _How, output: str) -> RunResult:
     store = "" if output.rstrip("/").endswith(".zarr") else how.config.zarr.store_name
     plan = plan_carry(tree, how.config, store=store, wells=how.wells, wells_mode=how.mode)
-    ops = FileOps(durable=how.config.durability == "full")
-    job = CarryJob(output=os.path.abspath(output), ops=ops, plan=plan, digests=Digests(tree.root))
+    job = CarryJob(output=os.path.abspath(output), ops=how.ops, plan=plan, digests=Digests(tree.root))
     return carry_out(plan, job, exist=how.exist, on_event=how.tell, stop=how.stop)
 
 
@@ -127,11 +131,10 @@ def _into_one_file(plate: Tree | PlateIndex, how: _How, target: Path) -> RunResu
     result = _into_store(plate, replace(how, exist="auto" if how.exist == "error" else how.exist), str(store))
     if not result.ok:
         return result
-    ops = FileOps(durable=how.config.durability == "full")
     tree = FolderTree(store)
-    packed = ops.replace(target, pack(tree, names_in_order(tree), version))
+    packed = how.ops.replace(target, pack(tree, names_in_order(tree), version))
     for leftover in (store, ledger_folder(store)):
-        ops.remove_tree(leftover)
+        how.ops.remove_tree(leftover)
     return replace(result, output=str(target), bytes_out=packed.bytes)
 
 
