@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from openhcs import GlobalPipelineConfig, ZarrConfig, convert
-from powercuts import UNSYNCED, Convert, Work
+from powercuts import UNSYNCED, Convert
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from openhcs.io.fsops import FileOps
     from openhcs.run.result import RunResult
     from openhcs.testing.powercut import State
+    from powercuts import Work
 
 
 class Carry(Convert):
