@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
+import threading
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,7 +23,7 @@ from openhcs.io.zarr_spec import chunk_words
 from openhcs.io.zarr_tree import Node, node_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from openhcs.check.findings import Counts
     from openhcs.io.zarr_array import ZarrHandle
@@ -45,18 +46,22 @@ class Decoder:
         its folder.
     pyramids
         the paths of arrays that are levels of one image, the largest first.
+    arrays
+        the paths of arrays that are known; the store is searched for others.
     """
 
-    def __init__(self, store: Path, pyramids: Iterable[Sequence[str]], counts: Counts) -> None:
+    def __init__(self, store: Path, pyramids: Iterable[Sequence[str]], arrays: Collection[str], counts: Counts) -> None:
         self._store = store
+        self._known = frozenset(arrays)
         self._counts = counts
         self._pyramids: Mapping[str, Sequence[str]] = {path: levels for levels in pyramids for path in levels}
         self._thumbs: dict[str, Thumb] = {}
         self._left: dict[str, int] = defaultdict(int)
+        self._rooms = threading.local()
 
     def found(self) -> Iterator[Found]:
         """Yield whatever cannot be decoded, and levels that show another picture; arrays in natural order."""
-        arrays = _arrays(self._store)
+        arrays = _arrays(self._store, self._known)
         threads = ts_context.threads()
         # Readers of v2 wait for the process's own pool, so this is another.
         with ThreadPoolExecutor(threads, thread_name_prefix="openhcs-check") as pool:
@@ -80,11 +85,8 @@ class Decoder:
             thumb = None
         found: list[Found] = []
         read = 0
-        room: np.ndarray[Any, Any] | None = None
         for box in _slabs(self._store / path, handle):
-            shape = tuple(part.stop - part.start for part in box)
-            if room is None or room.shape != shape:
-                room = np.empty(shape, handle.spec.dtype)
+            room = self._room(tuple(part.stop - part.start for part in box), handle.spec.dtype)
             try:
                 handle.read(box, out=room)
             except OpenHCSError:
@@ -94,6 +96,14 @@ class Decoder:
             if thumb is not None:
                 thumb.add(box, room)
         return path, found, thumb, read
+
+    def _room(self, shape: tuple[int, ...], dtype: str) -> np.ndarray[Any, Any]:
+        """Return memory for pixels that this thread has used before: fresh memory costs as much as decoding."""
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        flat: np.ndarray[Any, Any] | None = getattr(self._rooms, "flat", None)
+        if flat is None or flat.nbytes < size:
+            flat = self._rooms.flat = np.empty(size, "uint8")
+        return flat[:size].view(dtype).reshape(shape)
 
     def _compared(self, path: str, thumb: Thumb | None, *, damaged: bool) -> Iterator[Found]:
         """Yield levels that differ from the first of their image, once all of them are decoded."""
@@ -112,14 +122,15 @@ class Decoder:
             yield "pixels-differ", level, f"plane {place} shows another picture than the first level"
 
 
-def _arrays(store: Path) -> Iterator[str]:
-    """Yield the paths of all arrays below a store."""
+def _arrays(store: Path, known: Collection[str]) -> Iterator[str]:
+    """Yield the paths of all arrays below a store, those that are known without looking."""
     for folder, folders, _ in os.walk(store):
         folders.sort()
-        if node_of(Path(folder)) is Node.ARRAY:
+        path = os.path.relpath(folder, store)
+        path = "" if path == "." else path
+        if path in known or node_of(Path(folder)) is Node.ARRAY:
             folders.clear()
-            path = os.path.relpath(folder, store)
-            yield "" if path == "." else path
+            yield path
 
 
 def _slabs(folder: Path, handle: ZarrHandle) -> Iterator[Box]:

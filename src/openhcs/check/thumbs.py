@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 FIELDS = 8
 """Fields along y and along x."""
-ROWS = 256
+ROWS = 128
 """Rows of a plane that are looked at, about."""
 SMALLEST = 64
 """Pixels along y or x below which levels are not compared."""
@@ -46,17 +46,18 @@ class Thumb:
         height, width = self.shape[-2:]
         step = max(1, height // ROWS)
         first = -box[-2].start % step
-        rows = np.arange(box[-2].start + first, box[-2].stop, step)
-        lanes = rows * FIELDS // height
-        fields = np.arange(box[-1].start, box[-1].stop) * FIELDS // width
-        starts = np.flatnonzero(np.diff(fields, prepend=-1))
+        lanes, tops = _fields(range(box[-2].start + first, box[-2].stop, step), height)
+        fields, starts = _fields(range(box[-1].start, box[-1].stop), width)
+        counts = np.diff(tops[1], append=tops[0])[:, None] * np.diff(starts[1], append=starts[0])
         for lead in np.ndindex(*pixels.shape[:-2]):
             plane = pixels[lead][first::step].astype("float32")
             place = tuple(at + part.start for at, part in zip(lead, box, strict=False))
             sums = self._sums.setdefault(place, np.zeros((3, FIELDS, FIELDS)))
+            inside = np.ix_(lanes, fields)
             for number, values in enumerate((plane, plane * plane)):
-                np.add.at(sums[number], (lanes[:, None], fields[starts]), np.add.reduceat(values, starts, axis=1))
-            np.add.at(sums[2], (lanes[:, None], fields[starts]), np.diff(starts, append=len(fields)))
+                lines = np.add.reduceat(values, starts[1], axis=1)
+                sums[number][inside] += np.add.reduceat(lines, tops[1], axis=0)
+            sums[2][inside] += counts
 
     def differs(self, other: Thumb) -> tuple[int, ...] | None:
         """Return a plane that is another picture than that of a smaller level; None where there is none."""
@@ -64,6 +65,13 @@ class Thumb:
             return None
         places = sorted(self._sums.keys() & other._sums.keys())
         return next((one for one in places if _differ(self._sums[one], other._sums[one])), None)
+
+
+def _fields(at: range, size: int) -> tuple[Array, tuple[int, Array]]:
+    """Return the fields that pixels lie in, how many pixels there are, and the first one of each field."""
+    fields = np.asarray(at) * FIELDS // size
+    starts = np.flatnonzero(np.diff(fields, prepend=-1))
+    return fields[starts], (len(fields), starts)
 
 
 def _differ(one: Array, other: Array) -> bool:

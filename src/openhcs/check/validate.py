@@ -16,7 +16,9 @@ from openhcs.ledger.output import ledger_folder
 from openhcs.ngff.rules.table import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
+
+    from openhcs.check.tree import Seen
 
 
 def validate(path: str | Path, *, deep: bool = False) -> Report:
@@ -50,7 +52,7 @@ def validate(path: str | Path, *, deep: bool = False) -> Report:
         folder = output
     elif any((folder / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray", ".zattrs")):
         seen = look_at_store(folder)
-        found, kind = [*_unvouched(folder, seen.pyramids, counts, deep=deep), *seen.findings], seen.kind
+        found, kind = [*_unvouched(folder, seen, counts, deep=deep), *seen.findings], seen.kind
     else:
         raise InputError(
             f"{path} is neither an output of openhcs nor a Zarr store. Name the output folder, or a .zarr store.",
@@ -87,7 +89,7 @@ def _output(output: Path, counts: Counts, *, deep: bool) -> Iterator[Finding]:
         yield from (one for one in look_at_store(store, prefix).findings if one.path not in named)
 
 
-def _unvouched(folder: Path, pyramids: Sequence[Sequence[str]], counts: Counts, *, deep: bool) -> Iterator[Finding]:
+def _unvouched(folder: Path, seen: Seen, counts: Counts, *, deep: bool) -> Iterator[Finding]:
     rule = RULES["no-records"]
     yield Finding(
         code="no-records",
@@ -99,7 +101,7 @@ def _unvouched(folder: Path, pyramids: Sequence[Sequence[str]], counts: Counts, 
     )
     if not deep:
         return
-    for code, path, told in Decoder(folder, pyramids, counts).found():
+    for code, path, told in Decoder(folder, seen.pyramids, seen.arrays, counts).found():
         rule = RULES[code]
         yield Finding(
             code=code, severity=rule.severity, path=path, message=told, remedy=f"{rule.remedy}.", rule=rule.section
