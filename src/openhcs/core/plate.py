@@ -245,11 +245,7 @@ class PlateIndex:
         UnknownName
             the plate has no such channel; the nearest is named.
         """
-        for channel in self.channels:
-            if str(wanted) == str(channel.number) or wanted == channel.name:
-                return channel
-        known = [channel.name for channel in self.channels]
-        raise UnknownName(f"plate {self.name} has no channel {wanted!r}; {suggest(str(wanted), known)}")
+        return find_channel(self.channels, wanted, self.name)
 
     def well_place(self, well: str) -> tuple[str, str]:
         """Return the row's and the column's name of a well, as this plate writes them."""
@@ -263,6 +259,16 @@ class PlateIndex:
         """Return the same plate with nothing but these wells."""
         keep = set(wells)
         return replace(self, planes=tuple(plane for plane in self.planes if plane.well in keep))
+
+
+def find_channel(channels: Iterable[Channel], wanted: str | int, plate: str) -> Channel:
+    """Return the channel of a number or name; `UnknownName` names the nearest."""
+    known = tuple(channels)
+    for channel in known:
+        if str(wanted) == str(channel.number) or wanted == channel.name:
+            return channel
+    names = [channel.name for channel in known]
+    raise UnknownName(f"plate {plate} has no channel {wanted!r}; {suggest(str(wanted), names)}")
 
 
 def sorted_planes(planes: Iterable[Plane]) -> tuple[Plane, ...]:

@@ -13,12 +13,13 @@ from openhcs.constants.constants import Microscope as Layout
 from openhcs.core.plate import PlateIndex
 from openhcs.errors import InputError, InvalidType, UnknownName, suggest
 from openhcs.microscopes.limits import check_size
+from openhcs.microscopes.outline import Indexed, OpensLazily, Outline
 from openhcs.microscopes.protocol import Microscope, NotMine
 
 if TYPE_CHECKING:
     from openhcs.core.plate import Files
 
-__all__ = ["TABLE", "Microscope", "NotMine", "detect", "load"]
+__all__ = ["TABLE", "Microscope", "NotMine", "Outline", "detect", "load", "look"]
 
 TABLE = {
     "ome_zarr": "openhcs.microscopes.ome_zarr:OmeZarr",
@@ -50,7 +51,12 @@ def load(name: str) -> Microscope:
 
 
 def detect(files: Files, microscope: Layout | str = Layout.AUTO, *, pattern: str | None = None) -> PlateIndex:
-    """Return what a folder holds, read as a layout, or as the first that knows it.
+    """Return all that a folder holds; parameters and errors are those of `look`."""
+    return look(files, microscope, pattern=pattern).index()
+
+
+def look(files: Files, microscope: Layout | str = Layout.AUTO, *, pattern: str | None = None) -> Outline:
+    """Return what a folder is, read as a layout, or as the first that knows it.
 
     Parameters
     ----------
@@ -68,31 +74,33 @@ def detect(files: Files, microscope: Layout | str = Layout.AUTO, *, pattern: str
     if pattern is not None:
         from openhcs.microscopes.generic import Generic
 
-        return _sure(Generic(pattern=pattern).index(files), "generic", files)
+        return _sure(_asked(Generic(pattern=pattern), "generic", files), "generic", files)
     if name != Layout.AUTO.value:
         return _sure(_asked(load(name), name, files), name, files)
     reasons: dict[str, str] = {}
     for layout in [*(point.name for point in metadata.entry_points(group=ENTRY_POINTS)), *TABLE]:
         found = _asked(load(layout), layout, files)
         if not isinstance(found, NotMine):
-            return check_size(found)
+            return found
         reasons[layout] = found.why
     _refuse_empty(files)
     raise InputError(_unknown(files, reasons), path=files.root)
 
 
-def _asked(reader: Microscope, name: str, files: Files) -> PlateIndex | NotMine:
+def _asked(reader: Microscope, name: str, files: Files) -> Outline | NotMine:
     """Return a reader's answer if it is one."""
+    if isinstance(reader, OpensLazily):
+        return reader.outline(files)
     found: object = reader.index(files)
     if not isinstance(found, (PlateIndex, NotMine)):
         raise InvalidType(f"the microscope {name!r} must answer with a PlateIndex or NotMine(why), not {found!r}")
-    return found
+    return found if isinstance(found, NotMine) else Indexed(check_size(found))
 
 
-def _sure(found: PlateIndex | NotMine, name: str, files: Files) -> PlateIndex:
+def _sure(found: Outline | NotMine, name: str, files: Files) -> Outline:
     if isinstance(found, NotMine):
         raise InputError(f"{files.root} cannot be read as {name}: {found.why}.", path=files.root)
-    return check_size(found)
+    return found
 
 
 def _refuse_empty(files: Files) -> None:

@@ -48,9 +48,19 @@ def check_size(index: PlateIndex) -> PlateIndex:
     FormatError
         no pixels, more than 2 GiB of them, or an unknown dtype.
     """
-    shape, dtype = index.plane_shape, index.dtype
-    if dtype is not None and dtype not in ITEM_BYTES:
-        raise FormatError(f"{index.root}: planes of {dtype!r:.40} are not read", path=index.root)
-    if shape is not None and (min(shape) < 1 or math.prod(shape) * ITEM_BYTES.get(dtype or "", 1) > PLANE_BYTES):
-        raise FormatError(f"{index.root}: planes of {shape} pixels of {dtype} cannot be", path=index.root)
+    check_pixels(index.plane_shape, index.dtype, index.root)
     return index
+
+
+def check_pixels(shape: tuple[int, int] | None, dtype: str | None, where: str) -> None:
+    """Refuse planes of a size or dtype that cannot be; None is not known.
+
+    Raises
+    ------
+    FormatError
+        no pixels, more than 2 GiB of them, or an unknown dtype.
+    """
+    if dtype is not None and dtype not in ITEM_BYTES:
+        raise FormatError(f"{where}: planes of {dtype!r:.40} are not read", path=where)
+    if shape is not None and (min(shape) < 1 or math.prod(shape) * ITEM_BYTES.get(dtype or "", 1) > PLANE_BYTES):
+        raise FormatError(f"{where}: planes of {shape} pixels of {dtype} cannot be", path=where)

@@ -126,6 +126,11 @@ class Channels:
         return next(same, max((*self._known, *taken), default=0) + 1)
 
     @property
+    def known(self) -> tuple[Channel, ...]:
+        """The channels told of so far, ascending."""
+        return self.all(())
+
+    @property
     def first(self) -> int:
         """The lowest number; 1 where no channel is known."""
         return min(self._known, default=1)
@@ -146,6 +151,11 @@ class Acquisitions:
     def first(self) -> int:
         """The one that images belong to which name none."""
         return min(self.known, default=0)
+
+    @property
+    def listed(self) -> tuple[Acquisition, ...]:
+        """The acquisitions told of, ascending; one called 0 where none is."""
+        return self.all(self.known)
 
     def all(self, used: Collection[int]) -> tuple[Acquisition, ...]:
         """Return every acquisition, ascending; one nobody told of by its number."""

@@ -21,6 +21,19 @@ _V2_DTYPE = re.compile(r"[<>|=](?P<kind>[biufc])(?P<bytes>[0-9]{1,2})")
 _KINDS = {"b": "bool", "i": "int", "u": "uint", "f": "float", "c": "complex"}
 
 
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """Names of a group's and an array's document, and the key of an array's data type."""
+
+    group: str
+    array: str
+    dtype: str
+
+
+_V3 = _Version("zarr.json", "zarr.json", "data_type")
+_V2 = _Version(".zattrs", ".zarray", "dtype")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArrayFacts:
     """What an array's document says: shape, dtype as numpy names it."""
@@ -30,11 +43,21 @@ class ArrayFacts:
 
 
 class Store:
-    """The documents of one store, at ``prefix`` below a folder; `None` where there is none."""
+    """The documents of one store, at ``prefix`` below a folder; `None` where there is none.
+
+    Whichever version of Zarr the first document found is of is asked for first from then on.
+    """
 
     def __init__(self, files: Files, prefix: str = "") -> None:
         self._files = files
         self._prefix = f"{prefix}/" if prefix else ""
+        self._versions: tuple[_Version, ...] = (_V3, _V2)
+        self._sure = False
+
+    @property
+    def document(self) -> str:
+        """The name of the document of a group."""
+        return self._versions[0].group
 
     def attributes(self, group: str = "") -> dict[str, Any] | None:
         """Return the attributes of a group, whichever version of Zarr it is.
@@ -44,15 +67,17 @@ class Store:
         FormatError
             the document is no JSON object.
         """
-        told = self._json(join(group, "zarr.json"))
-        if told is not None:
+        for version in self._versions:
+            told = self._json(join(group, version.group))
+            if told is None:
+                continue
+            if not self._sure:
+                self._versions, self._sure = (version, _V2 if version is _V3 else _V3), True
+            if version is _V2:
+                return told
             found = told.get("attributes", {})
             return found if told.get("node_type") == "group" and isinstance(found, dict) else None
-        return self._json(join(group, ".zattrs"))
-
-    def document_of(self, group: str = "") -> str:
-        """Return the name of the document that `attributes` reads."""
-        return "zarr.json" if self._json(join(group, "zarr.json")) is not None else ".zattrs"
+        return None
 
     def array(self, path: str) -> ArrayFacts | None:
         """Return what an array's document says.
@@ -62,12 +87,12 @@ class Store:
         FormatError
             the document is damaged or is of a group.
         """
-        for name, key in (("zarr.json", "data_type"), (".zarray", "dtype")):
-            told = self._json(join(path, name))
+        for version in self._versions:
+            told = self._json(join(path, version.array))
             if told is None:
                 continue
-            with placed(join(path, name)):
-                shape, dtype = told.get("shape"), told.get(key)
+            with placed(join(path, version.array)):
+                shape, dtype = told.get("shape"), told.get(version.dtype)
                 if not isinstance(shape, list) or not all(isinstance(n, int) and n >= 0 for n in shape):
                     raise FormatError(f"no array is described: shape is {shape!r:.80}")
                 return ArrayFacts(shape=tuple(shape), dtype=_numpy_name(dtype))

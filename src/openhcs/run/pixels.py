@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from openhcs.core.plate import Plane, PlateIndex
     from openhcs.io.zarr_array import ZarrHandle
+    from openhcs.microscopes import Outline
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -40,15 +41,15 @@ class PlaneReader:
 
     Parameters
     ----------
-    index
-        the plate.
+    plate
+        its index or outline.
     root
-        where its sources lie; None: ``index.root``.
+        where its sources lie; None: ``plate.root``.
     """
 
-    def __init__(self, index: PlateIndex, root: str | os.PathLike[str] | None = None) -> None:
-        self._root = os.fspath(index.root if root is None else root)
-        self._digests = Digests(self._root) if index.microscope in OURS else None
+    def __init__(self, plate: PlateIndex | Outline, root: str | os.PathLike[str] | None = None) -> None:
+        self._root = os.fspath(plate.root if root is None else root)
+        self._digests = Digests(self._root) if plate.microscope in OURS else None
         self._archive = OzxTree(self._root) if self._root.endswith(OZX) and os.path.isfile(self._root) else None
         self._arrays: OrderedDict[str, ZarrHandle] = OrderedDict()
         self._lock = threading.Lock()

@@ -10,16 +10,25 @@ from openhcs.errors import InputError, NotFound
 from openhcs.io.folder import FolderFiles
 from openhcs.io.ozx import SUFFIX as OZX
 from openhcs.io.ozx import OzxFiles
-from openhcs.microscopes import detect
+from openhcs.microscopes import look
+from openhcs.microscopes.outline import Indexed
 
 if TYPE_CHECKING:
     from openhcs.core.plate import Files, PlateIndex
+    from openhcs.microscopes import Outline
 
 
 def index_plate(
     path: str | Path, *, microscope: Microscope | str = Microscope.AUTO, pattern: str | None = None
 ) -> PlateIndex:
-    """Return what a plate holds: names and metadata are read, no pixels.
+    """Return all that a plate holds: names and metadata are read, no pixels; see `outline_plate`."""
+    return outline_plate(path, microscope=microscope, pattern=pattern).index()
+
+
+def outline_plate(
+    path: str | Path, *, microscope: Microscope | str = Microscope.AUTO, pattern: str | None = None
+) -> Outline:
+    """Return a plate as it is opened: of an OME-Zarr plate the root document is read, of others all names.
 
     Parameters
     ----------
@@ -50,12 +59,12 @@ def index_plate(
             f"{folder.resolve().parent}.",
             path=folder,
         )
-    index = detect(files_at(folder), microscope, pattern=pattern)
-    if index.microscope == "openhcs_tiff":
+    outline = look(files_at(folder), microscope, pattern=pattern)
+    if outline.microscope == "openhcs_tiff":
         from openhcs.run.digests import with_lost_files
 
-        return with_lost_files(index)
-    return index
+        return Indexed(with_lost_files(outline.index()))
+    return outline
 
 
 def is_archive(path: str | Path) -> bool:
