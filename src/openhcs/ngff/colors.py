@@ -54,7 +54,7 @@ def label_color(value: int) -> tuple[int, int, int, int]:
     shades tell those apart that come round to nearly the same hue.
 
     >>> label_color(1), label_color(2)
-    ((92, 85, 255, 255), (77, 230, 120, 255))
+    ((85, 135, 255, 255), (166, 230, 77, 255))
     """
     turn = value * _GOLDEN % 2**64 / 2**64
     saturation, brightness = _SHADES[value % len(_SHADES)]
