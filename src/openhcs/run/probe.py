@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from openhcs.constants.constants import GroupBy
 from openhcs.core.plate import PlaneState
 from openhcs.errors import InputError, NotFound, PlanError, StepError, StorageError
 from openhcs.plan.bind import pipeline_planes, readable, source_layer
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     Read = Callable[[Plane, Array], None]
 
 TRIES = 3
+FAILURES = (StepError, InputError, StorageError, NotFound)
+"""What one well may be to blame for."""
 
 
 def probe(index: PlateIndex, steps: Sequence[FunctionStep], wells: Sequence[str], read: Read) -> dict[int, Probed]:
@@ -49,6 +52,18 @@ def probe(index: PlateIndex, steps: Sequence[FunctionStep], wells: Sequence[str]
     if not any(map(_unknown, steps)):
         return {}
     plate = readable(pipeline_planes(index)[0])
+    found = _first(plate, steps, wells, read)
+    for well in _with_more(plate, steps, found):
+        try:
+            more = _Probe(plate, steps, well, read).run()
+        except (_NothingToDoError, *FAILURES):
+            continue
+        found = {number: replace(one, labels={**more[number].labels, **one.labels}) for number, one in found.items()}
+    return found
+
+
+def _first(plate: PlateIndex, steps: Sequence[FunctionStep], wells: Sequence[str], read: Read) -> dict[int, Probed]:
+    """Return what the first well tells in which all steps have work."""
     failed: list[OpenHCSError] = []
     empty: PlanError | None = None
     for well in _fullest_first(plate, wells):
@@ -56,13 +71,25 @@ def probe(index: PlateIndex, steps: Sequence[FunctionStep], wells: Sequence[str]
             return _Probe(plate, steps, well, read).run()
         except _NothingToDoError as error:
             empty = error
-        except (StepError, InputError, StorageError, NotFound) as error:
+        except FAILURES as error:
             failed.append(error)
             if len(failed) == TRIES:
                 break
     if failed:
         raise failed[0]
     raise empty or PlanError(f"plate {plate.name} has no plane to call the functions on")
+
+
+def _with_more(plate: PlateIndex, steps: Sequence[FunctionStep], found: Mapping[int, Probed]) -> list[str]:
+    """Return wells that have functions of their own whose labels were not seen yet."""
+    chosen: list[str] = []
+    for number, step in enumerate(steps, start=1):
+        if number not in found or step.group_by is not GroupBy.WELL:
+            continue
+        for name in sorted(step.outputs - found[number].labels.keys()):
+            makers = (well for well, chain in step.chains.items() if any(name in call.outputs for call in chain))
+            chosen += [well for well in makers if well in plate.by_well][:1]
+    return list(dict.fromkeys(chosen))
 
 
 def _unknown(step: FunctionStep) -> bool:

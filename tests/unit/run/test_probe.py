@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from openhcs.core.plate import PlaneState
+from openhcs.core.special import special_outputs
 from openhcs.core.steps import FunctionStep
 from openhcs.errors import PlanError, StepError
 from openhcs.run.probe import probe
@@ -83,3 +84,44 @@ def test_a_stack_without_missing_planes_is_preferred():
     index = make_index(wells=1, sites=1, channels=2, absent={("A01", 1, 1, 1, 1): PlaneState.MISSING})
     _, called = learn(index, FunctionStep(brightest, "s", []))
     assert called == ["A01"]
+
+
+@special_outputs(nuclei="labels")
+def narrow(stack):
+    return stack, stack.astype("uint8")
+
+
+@special_outputs(nuclei="labels", cells="labels")
+def wide(stack):
+    return stack, stack.astype("uint32"), stack
+
+
+def labels_of(index, *steps):
+    found = probe(index, list(steps), index.wells, lambda plane, out: out.fill(1))
+    return {number: dict(one.labels) for number, one in found.items()}
+
+
+def test_a_declared_step_that_makes_labels_is_called_for_their_dtype():
+    step = FunctionStep(wide, "s", ["site"], out="same", out_dtype="uint16")
+    assert labels_of(make_index(), step) == {1: {"nuclei": "uint32", "cells": "uint16"}}
+
+
+def test_labels_of_one_name_have_one_dtype():
+    step = FunctionStep({"1": narrow, "2": wide}, "s", ["site"])
+    with pytest.raises(PlanError, match="labels 'nuclei' of uint32, and of uint8 for 1; one name has one dtype"):
+        labels_of(make_index(), step)
+
+
+def test_a_well_with_a_function_of_its_own_is_asked_for_its_labels():
+    step = FunctionStep({"A02": narrow}, "s", ["site"], group_by="well", unmatched="pass", out="same")
+    plain = FunctionStep(lambda stack: stack, "t", ["site"])
+    assert labels_of(make_index(wells=3), step, plain) == {1: {"nuclei": "uint8"}, 2: {}}
+    both = FunctionStep({"A01": lambda stack: stack, "A02": narrow}, "s", ["site"], group_by="well", unmatched="drop")
+    assert labels_of(make_index(wells=3), both) == {1: {"nuclei": "uint8"}}
+
+
+def test_a_label_of_a_whole_plate_is_none_of_one_plane():
+    with pytest.raises(StepError, match=r"labels of this stack are \(2, 64, 48\)"):
+        labels_of(
+            make_index(), FunctionStep(special_outputs(n="labels")(lambda stack: (stack, stack[0])), "s", ["site"])
+        )
