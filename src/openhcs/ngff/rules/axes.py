@@ -50,7 +50,7 @@ def check_axes(told: Json, where: str, faults: Faults) -> tuple[AxisFacts, ...]:
     for name, count in Counter(axis.name for axis in axes).items():
         if count > 1:
             faults.say("axes-repeated", f"{where}.axes: {count} are called {name!r:.40}")
-    if len(entries) == len(told.get("axes") or ()):
+    if isinstance(told.get("axes"), list) and len(entries) == len(told["axes"]):
         _types(axes, where, faults)
     return tuple(axes)
 
@@ -70,7 +70,7 @@ def _unit(axis: Json, kind: str | None, place: str, faults: Faults) -> None:
 
 def _types(axes: Sequence[AxisFacts], where: str, faults: Faults) -> None:
     """Check how many axes of each type there are, and their order."""
-    if not 2 <= len(axes) <= 5:
+    if not 2 <= len(axes) <= 5 or all(axis.type == "array" for axis in axes):
         return
     kinds = [axis.type for axis in axes]
     counts = Counter("other" if kind not in ("space", "time") else kind for kind in kinds)

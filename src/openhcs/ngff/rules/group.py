@@ -90,6 +90,8 @@ def _parts(group: Group, faults: Faults) -> None:
             wanted = ("plate",) if group.rules == "0.5" else ("plate", "well", "image-label", "multiscales")
             if group.rules != "0.6" and where.partition("[")[0] in wanted:
                 faults.say("part-version-missing", f"{where}.version is missing")
+        elif not isinstance(version, str):
+            faults.say("value-wrong", f"{where}.version is {version!r:.40}, not a text")
         elif group.version is not None and version != group.version and where != "omero":
             faults.say("version-differs", f"{where}.version is {version!r:.40}, the group's is {group.version!r:.40}")
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from openhcs.ngff.rules.axes import check_axes
+from openhcs.ngff.rules.omero import check_omero
 from openhcs.ngff.rules.transforms import STEPS, check_step, check_steps
 
 if TYPE_CHECKING:
@@ -19,10 +19,7 @@ if TYPE_CHECKING:
     Json = Mapping[str, Any]
 
 MOST_LEVELS = 200
-MOST_CHANNELS = 10_000
 MOST_SYSTEMS = 1000
-COLOR = re.compile(r"[0-9A-Fa-f]{6}")
-WINDOW = ("min", "max", "start", "end")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +44,10 @@ def check_image(body: Json, faults: Faults) -> tuple[ImageFacts, ...]:
     entries = faults.entries(body, "multiscales", "attributes", most=MOST_LEVELS)
     if not entries and isinstance(body.get("multiscales"), list):
         faults.say("multiscales-empty", "multiscales is empty")
-    channels = _omero(body, faults)
+    values = [one for _, one in entries]
+    if any(one in values[:number] for number, one in enumerate(values)):
+        faults.say("value-wrong", "multiscales has the same entry twice")
+    channels = check_omero(body, faults)
     return tuple(
         _entry(one, f"multiscales{place.partition('multiscales')[2]}", channels, faults) for place, one in entries
     )
@@ -116,32 +116,3 @@ def _intrinsic(told: Json) -> str:
         fits = isinstance(found, dict) if isinstance(key, str) else isinstance(found, list) and bool(found)
         found = (found.get(key) if isinstance(key, str) else found[key]) if fits else None
     return found if isinstance(found, str) else ""
-
-
-def _omero(body: Json, faults: Faults) -> int | None:
-    if "omero" not in body:
-        return None
-    told = faults.get(body, "omero", dict, "attributes")
-    if told is None:
-        return None
-    channels = faults.entries(told, "channels", "omero", most=MOST_CHANNELS)
-    for place, one in channels:
-        _channel(one, place, faults)
-    return len(told["channels"]) if isinstance(told.get("channels"), list) else None
-
-
-def _channel(one: Json, place: str, faults: Faults) -> None:
-    if missing := [key for key in ("color", "window", "label") if key not in one]:
-        faults.say("omero-part-missing", f"{place} has no {' and no '.join(missing)}")
-    if "label" in one:
-        faults.get(one, "label", str, place, must=False)
-    if "active" in one:
-        faults.get(one, "active", bool, place, must=False)
-    if "color" in one and not (isinstance(one["color"], str) and COLOR.fullmatch(one["color"])):
-        faults.say("omero-color", f"{place}.color is {one['color']!r:.40}")
-    window = faults.get(one, "window", dict, place, must=False) if "window" in one else None
-    if window is None:
-        return
-    values = [faults.get(window, key, float, f"{place}.window") for key in WINDOW]
-    if None not in values and (values[0] > values[1] or values[2] > values[3]):  # type: ignore[operator]
-        faults.say("omero-window", f"{place}.window is {dict(zip(WINDOW, values, strict=True))}")
