@@ -8,6 +8,7 @@ import numpy as np
 
 from openhcs.constants.constants import VariableComponents
 from openhcs.core.config import GlobalPipelineConfig
+from openhcs.core.special import special_outputs
 from openhcs.core.steps import FunctionStep
 from openhcs.steps import max_projection, percentile_normalize
 
@@ -25,6 +26,22 @@ def smooth(stack: Array, rounds: int = 1) -> Array:
     return smoothed
 
 
+@special_outputs(nuclei="labels")
+def find_nuclei(stack: Array, level: int = 20_000) -> tuple[Array, Array]:
+    """Return a stack (n, y, x) as it is, and labels of what is brighter: one number where pixels touch."""
+    # The dark rim keeps opposite edges apart.
+    bright = np.pad(stack > level, [(0, 0), (1, 1), (1, 1)])
+    labels: Array = np.arange(1, bright.size + 1, dtype=np.uint32).reshape(bright.shape) * bright
+    before: Array = np.zeros_like(labels)
+    while not np.array_equal(labels, before):
+        before = labels
+        for axis in (1, 2):
+            labels = np.maximum(labels, np.maximum(np.roll(labels, 1, axis), np.roll(labels, -1, axis)))
+        labels = labels * bright
+    numbers = np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
+    return stack, numbers[:, 1:-1, 1:-1].astype(np.uint32)
+
+
 # Planes that should be there and are not are left black and are listed in the result.
 config = GlobalPipelineConfig(missing="fill")
 
@@ -36,4 +53,6 @@ steps = [
     FunctionStep(
         (percentile_normalize, {"low": 1, "high": 99.8}), variable_components=[], out="same", out_dtype="uint16"
     ),
+    # One channel only; its images and those of others go on as they are. The labels lie beneath them.
+    FunctionStep({"DAPI": find_nuclei}, variable_components=[], unmatched="pass", out="same", out_dtype="uint16"),
 ]

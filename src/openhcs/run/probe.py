@@ -88,7 +88,7 @@ def _with_more(plate: PlateIndex, steps: Sequence[FunctionStep], found: Mapping[
             continue
         for name in sorted(step.outputs - found[number].labels.keys()):
             makers = (well for well, chain in step.chains.items() if any(name in call.outputs for call in chain))
-            chosen += [well for well in makers if well in plate.by_well][:1]
+            chosen += [well for well in makers if well is not None and well in plate.by_well][:1]
     return list(dict.fromkeys(chosen))
 
 

@@ -1,7 +1,8 @@
 """Built-in step functions over numpy, scipy and scikit-image (``pip install "openhcs[steps]"``).
 
 Each takes a stack (n, y, x), treats its planes one by one, leaves it as it was and returns a new
-array of its own: a filter never blurs across sites, channels or z.
+array of its own: a filter never blurs across sites, channels or z. One that finds objects passes the
+stack on and gives labels beside it.
 
 >>> from openhcs import FunctionStep
 >>> step = FunctionStep((gaussian, {"sigma": 2.0}), out="same", out_dtype="uint16")

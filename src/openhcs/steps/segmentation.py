@@ -1,4 +1,4 @@
-"""Objects out of images, as label images: 0 is background, 1, 2, … one number per object."""
+"""Objects out of images, as labels beside them: 0 is background, 1, 2, … one number per object."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from openhcs.core.special import special_outputs
 from openhcs.errors import InvalidValue
 from openhcs.steps.planes import each_plane, library
 
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
     from openhcs.steps.planes import Array
 
 
-def threshold_label(stack: Array, dtype: str = "uint16") -> Array:
-    """Return the connected objects of each plane that are brighter than its Otsu threshold.
+@special_outputs(objects="labels")
+def threshold_label(stack: Array, dtype: str = "uint32") -> tuple[Array, Array]:
+    """Return the stack as it is, and its labels ``objects``: what is brighter than each plane's Otsu threshold.
 
     Pixels that touch at an edge or a corner belong together; each plane counts from 1 in the order
     of rows. The threshold is the plane's own (N. Otsu, 1979, "A threshold selection method from
@@ -25,7 +27,13 @@ def threshold_label(stack: Array, dtype: str = "uint16") -> Array:
     stack
         (n, y, x), any real dtype.
     dtype
-        integer dtype of the labels, the same whatever is found: "uint16" or "int32".
+        integer dtype of the labels, the same whatever is found: "uint32", "uint16", …
+
+    Returns
+    -------
+    stack, objects
+        both (n, y, x). Labels of another name are made in a function of your own:
+        ``@special_outputs(nuclei="labels")`` above one that returns ``threshold_label(stack)``.
 
     Raises
     ------
@@ -33,7 +41,7 @@ def threshold_label(stack: Array, dtype: str = "uint16") -> Array:
         ``dtype`` is no integer, or a plane holds more objects than it can count.
     """
     if np.dtype(dtype).kind not in "iu":
-        raise InvalidValue(f"labels are integers such as 'uint16' or 'int32', not {dtype!r}")
+        raise InvalidValue(f"labels are integers such as 'uint32' or 'uint16', not {dtype!r}")
     most = np.iinfo(dtype).max
     otsu = library("skimage.filters").threshold_otsu
     label = library("skimage.measure").label
@@ -41,8 +49,8 @@ def threshold_label(stack: Array, dtype: str = "uint16") -> Array:
     def objects(plane: Array) -> Array:
         found, count = label(plane > otsu(plane), connectivity=2, return_num=True)
         if count > most:
-            raise InvalidValue(f"a plane holds {count} objects, {dtype} counts to {most}; ask for dtype='int32'")
+            raise InvalidValue(f"a plane holds {count} objects, {dtype} counts to {most}; ask for dtype='uint32'")
         labels: Array = found
         return labels
 
-    return each_plane(stack, objects, dtype)
+    return stack, each_plane(stack, objects, dtype)

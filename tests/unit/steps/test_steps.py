@@ -15,9 +15,19 @@ from skimage.morphology import footprint_rectangle
 from skimage.morphology import white_tophat as tophat_of_skimage
 
 from openhcs import steps
+from openhcs.core.special import special_outputs_of
 from openhcs.errors import InvalidValue, UsageError
 
 Function = Callable[..., Any]
+
+
+def labels(stack: Any, **arguments: Any) -> Any:
+    """Return the labels that come beside a stack, which is the very stack."""
+    image, found = steps.threshold_label(stack, **arguments)
+    assert image is stack
+    return found
+
+
 SAME = (steps.percentile_normalize, steps.gaussian, steps.white_tophat)
 ONE = (steps.max_projection, steps.mean_projection)
 DTYPES = ("uint8", "uint16", "int16", "uint32", "float32", "float64")
@@ -46,7 +56,7 @@ def test_a_filter_gives_the_same_shape_and_dtype_and_leaves_its_input(function: 
     np.testing.assert_array_equal(stack, before)
 
 
-@pytest.mark.parametrize("function", [*SAME, steps.threshold_label])
+@pytest.mark.parametrize("function", [*SAME, labels])
 def test_planes_do_not_mix(function: Function) -> None:
     stack = cells()
     alone = np.concatenate([function(stack[k : k + 1]) for k in range(len(stack))])
@@ -122,19 +132,28 @@ def test_projecting_one_plane_changes_nothing() -> None:
 
 def test_labels_are_otsu_and_connected_objects() -> None:
     stack = steps.gaussian(cells())
-    out = steps.threshold_label(stack)
-    for plane, labels in zip(stack, out, strict=True):
-        np.testing.assert_array_equal(labels, label(plane > threshold_otsu(plane)))
-        assert len(np.unique(labels)) == ndimage.label(plane > threshold_otsu(plane), np.ones((3, 3)))[1] + 1
+    out = labels(stack)
+    for plane, found in zip(stack, out, strict=True):
+        np.testing.assert_array_equal(found, label(plane > threshold_otsu(plane)))
+        assert len(np.unique(found)) == ndimage.label(plane > threshold_otsu(plane), np.ones((3, 3)))[1] + 1
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "int32", "uint8"])
 def test_labels_have_the_dtype_that_was_asked_for(dtype: str) -> None:
-    assert steps.threshold_label(steps.gaussian(cells()), dtype=dtype).dtype == dtype
+    assert labels(steps.gaussian(cells()), dtype=dtype).dtype == dtype
 
 
 def test_a_plane_without_cells_has_no_labels() -> None:
-    assert not steps.threshold_label(np.full((1, 16, 16), 100, "uint16")).any()
+    assert not labels(np.full((1, 16, 16), 100, "uint16")).any()
+
+
+def test_finding_objects_leaves_the_stack_as_it_was() -> None:
+    stack = cells()
+    before = stack.copy()
+    stack.flags.writeable = False
+    assert labels(stack).dtype == "uint32"
+    np.testing.assert_array_equal(stack, before)
+    assert special_outputs_of(steps.threshold_label) == (("objects", "labels"),)
 
 
 def test_more_objects_than_the_dtype_counts_are_refused() -> None:
@@ -162,7 +181,7 @@ def test_wrong_arguments_are_refused_with_what_is_allowed(
         function(cells(), **arguments)
 
 
-@pytest.mark.parametrize("function", [*SAME, steps.threshold_label])
+@pytest.mark.parametrize("function", [*SAME, labels])
 def test_an_array_that_is_no_stack_is_refused(function: Function) -> None:
     with pytest.raises(InvalidValue, match=r"\(n, y, x\)"):
         function(cells()[0])
