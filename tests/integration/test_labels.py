@@ -393,12 +393,13 @@ def test_no_more_objects_than_a_document_bears_are_listed(tmp_path):
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int32", "uint32", "uint64"])
-@pytest.mark.parametrize("scale", [1, 1000])
+@pytest.mark.parametrize("scale", [1, 1000, 2**24])
 def test_areas_are_those_that_numpy_counts(dtype, scale):
     labels = np.random.default_rng(3).integers(0, 12, (3, 2, 20, 30))
     labels = (labels * (1 if dtype == "uint8" else scale)).astype(dtype)
     numbers, counts = np.unique(labels[labels > 0], return_counts=True)
-    assert areas_of(labels) == (numbers.tolist(), counts.tolist())
+    found, areas = areas_of(labels)
+    assert (found.tolist(), areas.tolist()) == (numbers.tolist(), counts.tolist())
 
 
 def test_colours_of_numbers_that_follow_each_other_differ():

@@ -6,10 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openhcs.core.config import GlobalPipelineConfig
+from openhcs.core.special import special_outputs
 from openhcs.core.steps import FunctionStep
 from openhcs.plan.compile import compile_plan
-from openhcs.plan.facts import Facts
-from openhcs.plan.schedule import schedule
+from openhcs.plan.facts import Facts, Probed
+from openhcs.plan.labels import labels_of, makes
+from openhcs.plan.layers import groups_by_step, label_keys, planes_by_step
+from openhcs.plan.schedule import image_of, schedule
 from plates import make_index
 
 COMPONENTS = ("site", "channel", "z_index", "timepoint")
@@ -89,3 +92,42 @@ def test_a_chain_that_stacks_nothing_carries_one_plane_at_a_time(index):
             if call.step + 1 < len(steps):
                 alive |= {(call.step + 1, key) for key in call.group.outputs}
             assert len(alive) <= 1
+
+
+@special_outputs(nuclei="labels")
+def segment(stack):
+    return stack, stack
+
+
+PROBED = Probed(planes_in=1, planes_out=1, dtype="uint16", plane_shape=(8, 8), labels={"nuclei": "uint32"})
+
+
+@given(plates(), pipelines, st.integers(0, 3), st.sampled_from([None, "channel", "site"]))
+def test_every_label_plane_is_made_once_and_lies_beneath_a_stored_image(index, pipeline, at, group_by):
+    steps = []
+    for number, (stacks, out, keep) in enumerate(pipeline or [([], "same", False)]):
+        by_value = number == at % max(1, len(pipeline)) and group_by not in (None, *stacks)
+        labelled = number == at % max(1, len(pipeline))
+        func = {"1": segment} if by_value else segment if labelled else work
+        more = {"group_by": group_by, "unmatched": "pass"} if by_value else {}
+        steps.append(
+            FunctionStep(func, f"w{number}", stacks, out=out, out_dtype="uint16", force_disk_output=keep, **more)
+        )
+    plan = compile_plan(index, steps, GlobalPipelineConfig(), Facts(probed=dict.fromkeys(range(1, 5), PROBED)))
+    assert plan.recipe.labels
+    assert len({(label.target, label.name) for label in plan.recipe.labels}) == len(plan.recipe.labels)
+    for task in plan.tasks:
+        groups = groups_by_step(plan.recipe, task.keys, task.well)
+        made = planes_by_step(task.keys, groups)
+        calls = schedule(plan.recipe, task.keys, task.well)
+        for label, keys, images in zip(plan.recipe.labels, labels_of(plan.recipe, groups), task.labels, strict=True):
+            mine = [call.group for call in calls if call.step + 1 == label.step and makes(label, call.group)]
+            planes = [key for group in mine for key in label_keys(group.inputs)]
+            assert len(planes) == len(set(planes)), "a label plane was made twice"
+            assert set(planes) == set(keys)
+            home = plan.recipe.targets[label.target]
+            assert {image_of(key) for key in planes} <= {image_of(key) for key in made[home.after]}
+            assert images == len({image_of(key) for key in planes})
+            for acquisition, _, t, _, z in planes:
+                assert t in home.layer.axes[acquisition][1]
+                assert z in home.layer.axes[acquisition][3]

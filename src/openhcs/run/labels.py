@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 LISTED = 1024
 """Objects of a label image that its document lists, with colour and area: those with the smallest numbers."""
+COUNTED = 2**20
+"""Numbers below which pixels are counted."""
+BLOCK = 2**18
+"""Pixels counted at once."""
 
 
 class LabelSink:
@@ -63,38 +67,49 @@ class LabelSink:
         self._write.write(
             self._to.folder / self._paths[image] / "labels" / self.label.name, stack, ("t", "z", "y", "x")
         )
-        ids, areas = areas_of(stack)
+        numbers, areas = areas_of(stack)
         self._kept[image] = {
             "name": self.label.name,
             "step": self.label.step,
             "channel": self.label.channel,
             "dtype": self.label.dtype,
             "shape": list(stack.shape),
-            "objects": len(ids),
-            "ids": ids[:LISTED],
-            "areas": areas[:LISTED],
+            "objects": len(numbers),
+            "ids": numbers[:LISTED].tolist(),
+            "areas": areas[:LISTED].tolist(),
         }
 
 
-def areas_of(labels: Array) -> tuple[list[int], list[int]]:
+def areas_of(labels: Array) -> tuple[Array, Array]:
     """Return the numbers of the objects of a label image, rising, and the pixels of each over all planes.
 
-    >>> areas_of(np.array([[[0, 7], [7, 3]]]))
+    Counting takes a fraction of a plane's memory; numbers far above those of any plate's objects are
+    sorted instead.
+
+    >>> numbers, areas = areas_of(np.array([[[0, 7], [7, 3]]]))
+    >>> numbers.tolist(), areas.tolist()
     ([3, 7], [1, 2])
     """
-    found: dict[int, int] = {}
+    numbers, areas = _counted(labels) if int(labels.max()) < COUNTED else _sorted(labels)
+    return numbers[numbers > 0], areas[numbers > 0]
+
+
+def _counted(labels: Array) -> tuple[Array, Array]:
+    areas = np.zeros(int(labels.max()) + 1, np.int64)
+    flat = labels.reshape(-1)
+    for start in range(0, flat.size, BLOCK):
+        found = np.bincount(flat[start : start + BLOCK].astype(np.int64, copy=False))
+        areas[: len(found)] += found
+    numbers = np.flatnonzero(areas)
+    return numbers, areas[numbers]
+
+
+def _sorted(labels: Array) -> tuple[Array, Array]:
+    numbers, areas = np.empty(0, labels.dtype), np.empty(0, np.int64)
     for place in np.ndindex(*labels.shape[:-2]):
-        for number, count in zip(*_counts(labels[place]), strict=True):
-            found[number] = found.get(number, 0) + count
-    found.pop(0, None)
-    return sorted(found), [found[number] for number in sorted(found)]
-
-
-def _counts(plane: Array) -> tuple[list[int], list[int]]:
-    if int(plane.max()) < plane.size:
-        # Counting costs a fraction of sorting, and at most as much memory as the pixels.
-        counts = np.bincount(plane.ravel().astype(np.int64, copy=False))
-        numbers = np.flatnonzero(counts)
-        return numbers.tolist(), counts[numbers].tolist()
-    numbers, counts = np.unique(plane, return_counts=True)
-    return numbers.tolist(), counts.tolist()
+        found, counts = np.unique(labels[place], return_counts=True)
+        numbers, where = np.unique(np.concatenate([numbers, found]), return_inverse=True)
+        total = np.zeros(len(numbers), np.int64)
+        np.add.at(total, where, np.concatenate([areas, counts]))
+        areas = total
+    return numbers, areas
