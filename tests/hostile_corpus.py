@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hostile_arrays import ARRAYS
 from hostile_plates import LEDGERS, NAMES, PLATES
 from hostile_seeds import worded
+from hostile_stores import STORES
 from hostile_values import TIFFS, VALUES
 from openhcs.errors import OpenHCSError
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from hostile_cases import Case
 
-CASES: dict[str, Case] = {**VALUES, **TIFFS, **ARRAYS, **PLATES, **NAMES, **LEDGERS}
+CASES: dict[str, Case] = {**VALUES, **TIFFS, **ARRAYS, **PLATES, **NAMES, **LEDGERS, **STORES}
 """Name → case."""
 
 

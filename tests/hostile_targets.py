@@ -140,6 +140,15 @@ def looked(root: Path) -> None:
     look(root / "images.zarr")
 
 
+def validated(root: Path) -> None:
+    """Validate a store that has no ledger, every chunk of it."""
+    shutil.rmtree(root / ".images.zarr.openhcs", ignore_errors=True)
+    report = validate(root / "images.zarr", deep=True)
+    for one in report.findings:
+        assert one.rule, one
+        assert len(str(one)) < 2000, one.code
+
+
 def ledgers(root: Path) -> None:
     """Ask a ledger everything it knows."""
     ledger = Ledger(root / "images.zarr")
@@ -241,6 +250,8 @@ TARGETS: dict[str, Target] = {
     "Opera Phenix plates": plate("phenix", "Images/Index.idx.xml", "**/*ch1*.tiff"),
     "OME-Zarr 0.4 plates": plate("ome0.4", "**/.z*", "images.zarr/**/[0-9]", then=looked),
     "OME-Zarr 0.5 plates": plate("ome0.5", "images.zarr/**/*", then=looked),
+    "OME-Zarr 0.4 validated": plate("ome0.4", "**/.z*", "images.zarr/**/[0-9]", cases=60, then=validated),
+    "OME-Zarr 0.5 validated": plate("ome0.5", "images.zarr/**/*", cases=60, then=validated),
     "stores by name": plate("ome0.5", "images.zarr/**/*", then=managed),
     "arrays": plate("arrays", "**/*", then=arrays),
     "TIFF outputs": plate("tiffs", "images/plate.json", "images/**/*c1_z1_t1.ome.tif"),

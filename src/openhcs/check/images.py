@@ -102,7 +102,6 @@ def look_at_array(
         return None
     if node.both:
         look.say("two-zarr-versions", node.path, "documents of Zarr v2 and v3 lie here", well=well)
-    look.arrays.append(node.path)
     faults = Faults(group.rules)
     if node.zarr_format != look.root.zarr_format:
         said = f"an array of Zarr v{node.zarr_format} in a store of v{look.root.zarr_format}"

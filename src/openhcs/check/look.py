@@ -36,8 +36,6 @@ class Look:
     found: list[Finding] = field(default_factory=list)
     pyramids: list[tuple[str, ...]] = field(default_factory=list)
     """Paths of the levels of each image, the largest first."""
-    arrays: list[str] = field(default_factory=list)
-    """Paths of the arrays that were looked at."""
 
     def say(self, code: str, path: str, said: str, *, version: str = "", well: str | None = None) -> None:
         """Note one finding."""

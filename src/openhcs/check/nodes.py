@@ -69,6 +69,8 @@ class Nodes:
     def __init__(self, top: Path) -> None:
         self.top = str(top)
         self.fence = Fence(top)
+        self.kinds: dict[str, str] = {}
+        """What each folder that was read is, by path."""
 
     def place(self, path: str) -> str:
         """Return where a path of the store lies on disk."""
@@ -76,6 +78,11 @@ class Nodes:
 
     def read(self, path: str) -> Node:
         """Return what a folder of the store is; damage and links that lead out are told, never raised."""
+        node = self._read(path)
+        self.kinds[path] = node.kind
+        return node
+
+    def _read(self, path: str) -> Node:
         folder = self.place(path)
         try:
             self.fence.check(f"{folder}/zarr.json")

@@ -6,6 +6,7 @@ import itertools
 import math
 import os
 import re
+import stat
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 ABSENT = 2**64 - 1
 CHECKSUM = 4
-MOST_INDEX = 2**26
 MOST_TOLD = 20
 MOST_GRID = 10_000_000
 _KEY = re.compile(r"(?:c[./])?[0-9]+(?:[./][0-9]+)*|c")
@@ -39,7 +39,6 @@ class _Objects:
         self._well = well
         self._said: dict[str, int] = {}
         self._index = 16 * facts.chunks_per_shard + CHECKSUM * facts.checked if facts.index else 0
-        self._index = 0 if self._index > MOST_INDEX else self._index
         self.places: set[tuple[int, ...]] = set()
 
     def say(self, code: str, key: str, said: str) -> None:
@@ -60,13 +59,30 @@ class _Objects:
             self.say("chunk-outside", key, f"this object lies outside the grid of {self._facts.grid} objects")
             return
         self.places.add(place)
-        size = entry.stat().st_size
+        size = self._size(key, entry)
+        if size is None:
+            return
         if size == 0 and not self._index:
             self.say("chunk-empty", key, "this object has no bytes")
         elif self._index and size < self._index:
             self.say("shard-short", key, f"this shard has {size} bytes, its index alone {self._index}")
         elif self._index:
             self._shard(key, entry, size, place)
+
+    def _size(self, key: str, entry: os.DirEntry[str]) -> int | None:
+        """Return the bytes of an object; None, with a finding, where it is no plain file of the store."""
+        if entry.is_symlink() and not self._look.nodes.fence.holds(entry.path):
+            self.say("path-leads-out", key, "this object is a link that leads out of the store")
+            return None
+        try:
+            told = entry.stat()
+        except OSError as error:
+            self.say("chunk-unreadable", key, f"this object cannot be looked at: {error.strerror}")
+            return None
+        if not stat.S_ISREG(told.st_mode):
+            self.say("chunk-unreadable", key, "this object is no plain file")
+            return None
+        return told.st_size
 
     def _place(self, key: str) -> tuple[int, ...] | None:
         facts = self._facts
@@ -80,11 +96,6 @@ class _Objects:
         return tuple(map(int, parts))
 
     def _shard(self, key: str, entry: os.DirEntry[str], size: int, place: tuple[int, ...]) -> None:
-        if entry.is_symlink() and not self._look.nodes.fence.holds(entry.path):
-            self.say("path-leads-out", key, "this object is a link that leads out of the store")
-            return
-        if not entry.is_file():
-            return
         start = 0 if self._facts.index == "start" else size - self._index
         try:
             with open(entry.path, "rb", buffering=0) as file:
@@ -132,8 +143,11 @@ def check_objects(look: Look, node: Node, facts: ArrayFacts, well: str | None) -
         objects.object(key, entry)
     total = math.prod(facts.grid)
     absent = total - len(objects.places)
-    if facts.complete and absent and total <= MOST_GRID:
-        _lost(facts, objects)
+    if facts.complete and absent:
+        if total <= MOST_GRID:
+            _lost(facts, objects)
+        else:
+            objects.say("chunk-lost", "", f"{absent} objects were written, and are gone")
         absent = 0
     return len(objects.places), absent
 

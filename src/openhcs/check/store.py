@@ -23,7 +23,7 @@ from openhcs.io.zarr_spec import chunk_words
 from openhcs.io.zarr_tree import Node, node_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from openhcs.check.findings import Counts
     from openhcs.io.zarr_array import ZarrHandle
@@ -46,13 +46,15 @@ class Decoder:
         its folder.
     pyramids
         the paths of arrays that are levels of one image, the largest first.
-    arrays
-        the paths of arrays that are known; the store is searched for others.
+    kinds
+        the paths of folders that are known, and what they are; others are looked at.
     """
 
-    def __init__(self, store: Path, pyramids: Iterable[Sequence[str]], arrays: Collection[str], counts: Counts) -> None:
+    def __init__(
+        self, store: Path, pyramids: Iterable[Sequence[str]], kinds: Mapping[str, str], counts: Counts
+    ) -> None:
         self._store = store
-        self._known = frozenset(arrays)
+        self._known = kinds
         self._counts = counts
         self._pyramids: Mapping[str, Sequence[str]] = {path: levels for levels in pyramids for path in levels}
         self._thumbs: dict[str, Thumb] = {}
@@ -122,13 +124,16 @@ class Decoder:
             yield "pixels-differ", level, f"plane {place} shows another picture than the first level"
 
 
-def _arrays(store: Path, known: Collection[str]) -> Iterator[str]:
-    """Yield the paths of all arrays below a store, those that are known without looking."""
+def _arrays(store: Path, known: Mapping[str, str]) -> Iterator[str]:
+    """Yield the paths of all arrays below a store."""
     for folder, folders, _ in os.walk(store):
         folders.sort()
         path = os.path.relpath(folder, store)
         path = "" if path == "." else path
-        if path in known or node_of(Path(folder)) is Node.ARRAY:
+        kind = known.get(path)
+        if kind == "group":
+            continue
+        if kind == "array" or node_of(Path(folder)) is Node.ARRAY:
             folders.clear()
             yield path
 

@@ -17,7 +17,7 @@ from openhcs.ngff.rules.plate import check_counts, check_plate
 from openhcs.ngff.rules.well import check_well
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from openhcs.check.findings import Finding
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What a store is, what was found; the paths of its arrays, and of the levels of each image, the largest first."""
+    """What a store is, what was found; its folders by kind, and the levels of each image, the largest first."""
 
     kind: str | None
     findings: Sequence[Finding]
     pyramids: Sequence[Sequence[str]]
-    arrays: Sequence[str]
+    kinds: Mapping[str, str]
 
 
 def look_at_store(store: Path, prefix: str = "") -> Seen:
@@ -55,14 +55,14 @@ def look_at_store(store: Path, prefix: str = "") -> Seen:
     if node.kind == "array":
         look.say("not-ome-zarr", node.shown, "this is a single array, which has no OME-Zarr metadata")
         look_at_array(look, node, group, well=None)
-        return Seen(kind=None, findings=look.found, pyramids=look.pyramids, arrays=look.arrays)
+        return Seen(kind=None, findings=look.found, pyramids=look.pyramids, kinds=nodes.kinds)
     if kind is None:
         if look.is_group(node):
             look.say("not-ome-zarr", node.shown, "this group has no OME-Zarr metadata")
-        return Seen(kind=None, findings=look.found, pyramids=look.pyramids, arrays=look.arrays)
+        return Seen(kind=None, findings=look.found, pyramids=look.pyramids, kinds=nodes.kinds)
     if look.group(node, kind) is not None:
         _by_kind(look, node, group)
-    return Seen(kind=kind, findings=look.found, pyramids=look.pyramids, arrays=look.arrays)
+    return Seen(kind=kind, findings=look.found, pyramids=look.pyramids, kinds=nodes.kinds)
 
 
 def _by_kind(look: Look, node: Node, group: Group) -> None:

@@ -50,7 +50,7 @@ def validate(path: str | Path, *, deep: bool = False) -> Report:
     if output is not None:
         found, kind = list(_output(output, counts, deep=deep)), "output"
         folder = output
-    elif any((folder / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray", ".zattrs")):
+    elif any(os.path.lexists(folder / name) for name in ("zarr.json", ".zgroup", ".zarray", ".zattrs")):
         seen = look_at_store(folder)
         found, kind = [*_unvouched(folder, seen, counts, deep=deep), *seen.findings], seen.kind
     else:
@@ -101,7 +101,7 @@ def _unvouched(folder: Path, seen: Seen, counts: Counts, *, deep: bool) -> Itera
     )
     if not deep:
         return
-    for code, path, told in Decoder(folder, seen.pyramids, seen.arrays, counts).found():
+    for code, path, told in Decoder(folder, seen.pyramids, seen.kinds, counts).found():
         rule = RULES[code]
         yield Finding(
             code=code, severity=rule.severity, path=path, message=told, remedy=f"{rule.remedy}.", rule=rule.section

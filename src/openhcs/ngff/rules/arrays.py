@@ -21,6 +21,8 @@ MOST_AXES = 32
 LARGEST = 2**62
 """Bytes of an array beyond all reason."""
 CHUNK = 2**31
+INDEX = 2**26
+"""Bytes of a chunk, and of the index of a shard, over which readers refuse them."""
 V3_CODECS = frozenset({"bytes", "blosc", "gzip", "zstd", "crc32c", "transpose", "sharding_indexed"})
 V2_CODECS = frozenset({"blosc", "zlib", "gzip", "bz2", "lzma", "zstd", "lz4"})
 _V3 = re.compile(r"bool|u?int(8|16|32|64)|float(16|32|64)|complex(64|128)")
@@ -134,6 +136,9 @@ def _fit(
         return False
     if inner is not None and any(side % step for side, step in zip(sides, inner, strict=True)):
         faults.say("array-chunks", f"shards {sides} are no multiple of chunks {inner}"[:200])
+        return False
+    if inner is not None and 16 * math.prod(side // step for side, step in zip(sides, inner, strict=True)) > INDEX:
+        faults.say("array-chunks", f"shards {sides} of chunks {inner} have an index of over {INDEX} bytes"[:200])
         return False
     if math.prod(inner or sides) * size > CHUNK:
         faults.say("chunk-huge", f"a chunk has {math.prod(inner or sides) * size} bytes")

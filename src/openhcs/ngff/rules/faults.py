@@ -40,6 +40,10 @@ class Faults:
         if number <= MOST:
             self._found.append(Fault(code=code, said=said))
 
+    def full(self, code: str) -> bool:
+        """Return whether more of a code would only be counted."""
+        return self._counts.get(code, 0) > MOST
+
     def told(self) -> list[Fault]:
         """Return the faults, with a count of those that are like others."""
         more = [

@@ -63,7 +63,7 @@ def _values(entries: Sequence[tuple[str, Json]], key: str, faults: Faults) -> No
         value = one.get("label-value")
         if is_kind(value, int) or (isinstance(value, float) and value.is_integer()):
             counts[int(value)] += 1  # type: ignore[arg-type]
-        else:
+        elif not faults.full("label-value"):
             faults.say("label-value", f"{place}.label-value is {value!r:.40}")
     for number, count in counts.items():
         if count > 1:
@@ -71,7 +71,7 @@ def _values(entries: Sequence[tuple[str, Json]], key: str, faults: Faults) -> No
 
 
 def _color(one: Json, place: str, faults: Faults) -> None:
-    if "rgba" not in one:
+    if "rgba" not in one or faults.full("label-value"):
         return
     rgba = one["rgba"]
     if (
