@@ -196,6 +196,7 @@ ARRAYS = {
         v2(lambda: p.deflate_bomb(15)[:100], filters=[{"id": "zlib", "level": 1}] * 5000), "victim.zarr/a"
     ),
     "a v2 filter that is a number": Case(v2(lambda: bytes(512), filters=[5]), "victim.zarr/a"),
+    "v2 filters that are a number": Case(v2(lambda: bytes(512), filters=5), ".zarray"),
     "a v2 type of objects": Case(v2(dtype="|O"), ".zarray"),
     "a v2 type that is a list": Case(v2(dtype=[["a", "<u2"]]), ".zarray"),
     "v2 chunk names that lead out": Case(v2(dimension_separator="/../../../outside/"), ".zarray"),

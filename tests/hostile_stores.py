@@ -157,6 +157,20 @@ STORES: dict[str, Case] = {
     "validate a level at an absolute path": finds(
         "path-leads-out", SITE, ome(lambda body: body["multiscales"][0]["datasets"][0].update(path="/etc"))
     ),
+    **{
+        f"validate a level at {name}": finds(
+            "path-leads-out",
+            SITE,
+            ome(lambda body, path=path: body["multiscales"][0]["datasets"][0].update(path=path)),
+        )
+        for name, path in {
+            "a path with a null": "0\0",
+            "a lone surrogate": "0\ud800",
+            "a path of 10**5 letters": "x" * 10**5,
+            "a path of dots": "./.",
+            "no path": "",
+        }.items()
+    },
     "validate a level of 10**12 pixels": finds("array-shape", LEVEL, shaped(1, 1, 10**30, 10**12)),
     "validate a level of 10**6 by 10**6": finds("chunk-lost", LEVEL, shaped(1, 1, 10**6, 10**6)),
     "validate a level of a negative size": finds("array-shape", LEVEL, shaped(1, 1, -1, 5)),

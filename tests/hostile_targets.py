@@ -146,7 +146,7 @@ def validated(root: Path) -> None:
     report = validate(root / "images.zarr", deep=True)
     for one in report.findings:
         assert one.rule, one
-        assert len(str(one)) < 2000, one.code
+        assert len(str(one)) < 2500, one.code
 
 
 def ledgers(root: Path) -> None:

@@ -48,6 +48,15 @@ class Finding:
         return f"{self.severity}: {self.path}: {self.message}.{remedy}"
 
 
+MOST_WORDS = 400
+"""Letters of a message: what strangers wrote may be quoted in it."""
+
+
+def cut(message: str) -> str:
+    """Return a message that is not longer than anyone reads."""
+    return message if len(message) <= MOST_WORDS else f"{message[: MOST_WORDS - 2]} …"
+
+
 @dataclass(slots=True)
 class Counts:
     """How much was read whole."""

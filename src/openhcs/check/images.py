@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from openhcs.ngff.rules.image import ImageFacts, LevelFacts
 
 LABELS = "labels"
+MOST_LETTERS = 1000
+"""Letters of the path of a level, an image or a label."""
 DEEPEST = 8
 """Folders between the group ``labels`` and a label."""
 
@@ -51,7 +53,8 @@ def look_at_image(look: Look, node: Node, group: Group, *, well: str | None = No
 def inside(look: Look, node: Node, path: str, well: str | None) -> str | None:
     """Return a path of the store for one below a group; None, with a finding, where it leads out or nowhere."""
     inner = normpath(path) if path else ""
-    if not inner or path.startswith("/") or inner.split("/")[0] in ("..", "."):
+    usable = len(path) <= MOST_LETTERS and path.isprintable() and "\\" not in path
+    if not usable or not inner or path.startswith("/") or inner.split("/")[0] in ("..", "."):
         look.say("path-leads-out", node.shown, f"the path {path!r:.80} is none below this group", well=well)
         return None
     return join(node.path, inner)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from openhcs.check.findings import Finding
+from openhcs.check.findings import Finding, cut
 from openhcs.check.nodes import join
 from openhcs.ngff.rules.faults import Faults
 from openhcs.ngff.rules.group import check_group, group_of
@@ -45,7 +45,7 @@ class Look:
                 code=code,
                 severity=rule.severity,
                 path=join(self.prefix, path),
-                message=said,
+                message=cut(said),
                 remedy=f"{rule.remedy}." if rule.remedy else "",
                 rule=rule.cited(version or self.root.rules),
                 well=well,

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from openhcs.check.findings import Counts, Finding, Report
+from openhcs.check.findings import Counts, Finding, Report, cut
 from openhcs.check.integrity import Audit
 from openhcs.check.store import Decoder
 from openhcs.check.tree import look_at_store, stores_of
@@ -104,5 +104,5 @@ def _unvouched(folder: Path, seen: Seen, counts: Counts, *, deep: bool) -> Itera
     for code, path, told in Decoder(folder, seen.pyramids, seen.kinds, counts).found():
         rule = RULES[code]
         yield Finding(
-            code=code, severity=rule.severity, path=path, message=told, remedy=f"{rule.remedy}.", rule=rule.section
+            code=code, severity=rule.severity, path=path, message=cut(told), remedy=f"{rule.remedy}.", rule=rule.section
         )

@@ -195,6 +195,8 @@ def _v2(document: Json, attributes: Json, path: object) -> ArrayDocument:
         raise FormatError(f"{path}: dimension separator {document['dimension_separator']!r}", path=path)
     shape, chunks = _sides(document["shape"], 0), _sides(document["chunks"], 1)
     _check_sizes(shape, chunks, chunks, np.dtype(name).itemsize, path)
+    if not isinstance(document.get("filters"), (list, type(None))):
+        raise FormatError(f"{path}: filters are {document['filters']!r:.80}, not a list", path=path)
     codec = document.get("compressor")
     told = [] if codec is None else [{"name": codec["id"], "configuration": codec}]
     spec = ArraySpec(

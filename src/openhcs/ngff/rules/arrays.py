@@ -218,6 +218,8 @@ def _shard(told: Json, faults: Faults) -> tuple[tuple[int, ...] | None, str, boo
 
 
 def _v2_codecs(document: Json, faults: Faults) -> None:
+    if not isinstance(document.get("filters"), (list, type(None))):
+        faults.say("array-codecs", f"filters are {document['filters']!r:.60}, not a list")
     codec = document.get("compressor")
     if codec is None:
         return
