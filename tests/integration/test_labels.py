@@ -312,6 +312,26 @@ def test_an_input_that_is_stored_for_its_labels_holds_the_plate_as_it_was_read(s
     assert not validate(tmp_path / "out", deep=True).findings
 
 
+@pytest.mark.parametrize("stacked", [Z, CHANNEL])
+def test_a_plane_that_is_missing_has_no_labels_whatever_the_function_makes_of_it(source, tmp_path, stacked):
+    @special_outputs(all="labels")
+    def everything(stack):
+        planes = len(stack) if stacked is Z else 1
+        return stack, np.ones((planes, *SHAPE), "uint8")
+
+    _, result = run(source, tmp_path / "out", [FunctionStep(everything, variable_components=[stacked])])
+    assert result.ok
+    missing = [plane for plane in index_plate(source).planes if plane.state.value != "present"]
+    assert len(missing) == 2
+    names = {1: "all_DAPI", 2: "all_FITC"} if stacked is Z else {1: "all", 2: "all"}
+    for plane in missing:
+        image = tmp_path / "out/images.zarr" / plane.well[0] / plane.well[1:] / str(plane.site - 1)
+        labels = level(image / "labels" / names[plane.channel])
+        # The other channel of that place is there, so labels of both have something to go by.
+        assert labels[plane.z - 1].all() == (stacked is CHANNEL)
+        assert labels[2 - plane.z].all()
+
+
 def test_a_run_goes_on_with_labels_and_replaces_them(source, tmp_path):
     steps = [FunctionStep(find, variable_components=[Z])]
 
