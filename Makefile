@@ -33,6 +33,7 @@ check: $(VENV)/.test
 
 bench: $(VENV)/.test
 	@$(BIN)/python bench/compare.py $(ARGS)
+	@$(BIN)/python bench/ome_zarr.py $(ARGS)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "openhcs needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12 …")'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -115,12 +116,37 @@ def test_while_packing_fails_no_file_is_there_and_the_next_run_packs_what_was_ma
         return replace(ops, path, data, **more)
 
     monkeypatch.setattr(FileOps, "replace", full)
-    with pytest.raises(StorageFull):
-        convert(plate, tmp_path / "q.ozx")
-    assert not (tmp_path / "q.ozx").exists()
+    for version in ("0.5", "0.6"):  # packed where it lies, and made beside the file first
+        with pytest.raises(StorageFull):
+            convert(plate, tmp_path / f"{version}.ozx", config=in_version(version))
+        assert not (tmp_path / f"{version}.ozx").exists()
     monkeypatch.undo()
-    assert convert(plate, tmp_path / "q.ozx").skipped == ("A01", "B03")
-    assert os.listdir(tmp_path) == ["q.ozx"]
+    assert convert(plate, tmp_path / "0.5.ozx").done == ("A01", "B03")
+    assert convert(plate, tmp_path / "0.6.ozx", config=in_version("0.6")).skipped == ("A01", "B03")
+    assert sorted(os.listdir(tmp_path)) == ["0.5.ozx", "0.6.ozx"]
+
+
+def test_a_plate_of_the_same_version_is_packed_without_another_copy(plate, tmp_path, monkeypatch):
+    written = []
+    write_new = FileOps.write_new
+    monkeypatch.setattr(
+        FileOps, "write_new", lambda ops, path, data: written.append(path) or write_new(ops, path, data)
+    )
+    assert convert(plate, tmp_path / "q.ozx").ok
+    assert not any("/c/" in str(path) for path in written)
+    with zipfile.ZipFile(tmp_path / "q.ozx") as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == tree_of(plate)
+
+
+def test_a_damaged_plate_is_not_packed(plate, tmp_path):
+    shutil.copytree(plate, tmp_path / "p.zarr")
+    shard = max((path for path in (tmp_path / "p.zarr/B/03").rglob("*") if path.is_file()), key=os.path.getsize)
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 2] ^= 1
+    shard.write_bytes(data)
+    result = convert(tmp_path / "p.zarr", tmp_path / "q.ozx")
+    assert [failed.well for failed in result.failed] == ["B03"]
+    assert not (tmp_path / "q.ozx").exists()
 
 
 def test_a_flipped_bit_is_an_error_that_names_the_well(archive, tmp_path):

@@ -22,7 +22,7 @@ from openhcs.ngff import parse
 from openhcs.ngff.translate import only_images, translate
 from openhcs.run.attempt import Report
 from openhcs.run.carried import CarriedFacts, well_documents
-from openhcs.run.carry_array import ArrayCarrier, carry_file, needs, objects_of
+from openhcs.run.carry_array import ArrayCarrier, as_it_is, carry_file, needs, objects_of
 from openhcs.run.execute import cores
 from openhcs.run.survey import Survey, attributes_at, join, names_of
 
@@ -63,7 +63,10 @@ class CarriedWell:
 
 @dataclass(frozen=True, kw_only=True)
 class CarryPlan:
-    """What will be carried, told before anything is written."""
+    """What will be carried, told before anything is written.
+
+    ``whole`` says that all wells are there and wanted, and that the source is of the version wanted.
+    """
 
     tree: Tree
     name: str
@@ -74,7 +77,13 @@ class CarryPlan:
     tasks: tuple[CarriedWell, ...]
     config: GlobalPipelineConfig
     warnings: tuple[str, ...] = ()
+    whole: bool = False
     calls_functions: bool = False
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether every file of the source will be in the result as it is."""
+        return self.whole and all(as_it_is(array, self.config) for task in self.tasks for array in task.found.arrays)
 
     @property
     def source(self) -> str:
@@ -178,6 +187,7 @@ class _Planner:
             tasks=tuple(tasks),
             config=self.config,
             warnings=tuple(self._warnings(tasks)),
+            whole=len(chosen) == len(places) and not self.absent and parse.version_of(attributes) == version,
         )
 
     def _well(self, survey: Survey, well: str, path: str) -> CarriedWell | None:
@@ -256,6 +266,28 @@ class _Planner:
         unread = [array.path for task in tasks for array in task.found.arrays if array.spec is None]
         if unread:
             yield f"{len(unread)} arrays are of a kind that is not read and are copied unseen, such as {unread[0]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckJob:
+    """Decodes the wells of a plate where they lie, before their files are packed as they are."""
+
+    output: str
+    ops: FileOps
+    plan: CarryPlan
+    digests: Digests
+
+    def facts(self, ledger: Ledger) -> dict[str, Any]:  # noqa: ARG002 - the contract's name
+        """Return nothing: no document is made."""
+        return {"plate": {"vendor_files": []}, "targets": []}
+
+    def do(self, task: CarriedWell) -> Report:
+        """Check a well; nothing is committed."""
+        start = time.perf_counter()
+        carrier = ArrayCarrier(tree=self.plan.tree, config=self.plan.config, digests=self.digests)
+        for array in task.found.arrays:
+            carrier.check(array, task.well)
+        return Report(bytes_in=task.bytes_in, bytes_out=0, seconds=time.perf_counter() - start)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,26 +119,39 @@ class ArrayCarrier:
         else:
             self._store_anew(array, target, staging, well)
 
+    def check(self, array: ArrayFound, well: str) -> None:
+        """Decode every object of an array where it lies.
+
+        Raises
+        ------
+        FormatError
+            one is damaged.
+        """
+        if array.spec is None:
+            return
+        handle = self.digests.open(well, array.path)
+        for place in places_of(self._names(array.path), handle.spec):
+            handle.read(object_region(handle.spec, place))
+
+    def _names(self, path: str, inner: str = "") -> Iterator[str]:
+        """Yield the paths in an array of all files below a folder of it."""
+        listing = self.tree.list(join(path, inner))
+        yield from (join(inner, file.name) for file in listing.files)
+        for folder in listing.folders:
+            yield from self._names(path, join(inner, folder))
+
     def _copy(self, array: ArrayFound, target: Path, ops: FileOps, well: str) -> None:
-        held = list(self._copy_files(array.path, target, ops, well))
+        held = list(self._names(array.path))
+        for name in held:
+            path = join(array.path, name)
+            stored = carry_file(self.tree, path, target / name, ops)
+            if why := self.digests.why_not(well, path, (stored.bytes, stored.digest)):
+                raise FormatError(f"{path} is damaged: {why}. {RESTORE}.", path=path, well=well)
         if array.spec is None:
             return
         handle = open_handle(target, well=well)
         for place in places_of(held, handle.spec):
             handle.read(object_region(handle.spec, place))
-
-    def _copy_files(self, path: str, target: Path, ops: FileOps, well: str, inner: str = "") -> Iterator[str]:
-        """Copy all files below a folder of the store and yield their paths in the array."""
-        listing = self.tree.list(join(path, inner))
-        for file in listing.files:
-            name = join(inner, file.name)
-            source = join(path, name)
-            stored = carry_file(self.tree, source, target / name, ops)
-            if why := self.digests.why_not(well, source, (stored.bytes, stored.digest)):
-                raise FormatError(f"{source} is damaged: {why}. {RESTORE}.", path=source, well=well)
-            yield name
-        for folder in listing.folders:
-            yield from self._copy_files(path, target, ops, well, join(inner, folder))
 
     def _store_anew(self, array: ArrayFound, target: Path, staging: Staging, well: str) -> None:
         folder = self.tree.local(array.path, staging.folder / "scratch", staging.scratch)

@@ -17,10 +17,11 @@ from openhcs.io.fsops import FileOps
 from openhcs.io.ozx import SUFFIX as OZX
 from openhcs.io.ozx import OzxTree, names_in_order, pack
 from openhcs.io.tree import FolderTree
+from openhcs.ledger.ledger import Ledger
 from openhcs.ledger.output import CHOICES, check_apart, ledger_folder
 from openhcs.ngff.render import ZARR_FORMAT
 from openhcs.plan.compile import compile_plan
-from openhcs.run.carry import CarryJob, plan_carry
+from openhcs.run.carry import CarryJob, CheckJob, plan_carry
 from openhcs.run.digests import Digests
 from openhcs.run.execute import carry_out, execute
 from openhcs.run.facts import gather
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import threading
 
     from openhcs.io.tree import Tree
+    from openhcs.run.carry import CarryPlan
     from openhcs.run.events import Listener
     from openhcs.run.result import RunResult
 
@@ -112,13 +114,20 @@ def _into_store(plate: Tree | PlateIndex, how: _How, output: str) -> RunResult:
 
 def _carry(tree: Tree, how: _How, output: str) -> RunResult:
     store = "" if output.rstrip("/").endswith(".zarr") else how.config.zarr.store_name
-    plan = plan_carry(tree, how.config, store=store, wells=how.wells, wells_mode=how.mode)
-    job = CarryJob(output=os.path.abspath(output), ops=how.ops, plan=plan, digests=Digests(tree.root))
+    return _carry_plan(_planned(tree, how, store), how, output)
+
+
+def _planned(tree: Tree, how: _How, store: str = "") -> CarryPlan:
+    return plan_carry(tree, how.config, store=store, wells=how.wells, wells_mode=how.mode)
+
+
+def _carry_plan(plan: CarryPlan, how: _How, output: str) -> RunResult:
+    job = CarryJob(output=os.path.abspath(output), ops=how.ops, plan=plan, digests=Digests(plan.source))
     return carry_out(plan, job, exist=how.exist, on_event=how.tell, stop=how.stop)
 
 
 def _into_one_file(plate: Tree | PlateIndex, how: _How, target: Path) -> RunResult:
-    """Make a store beside the file, pack it, put the file in place, and remove the store."""
+    """Pack a plate that is as it is wanted, or make it as a store beside the file and pack that."""
     version = how.config.zarr.ngff_version
     if ZARR_FORMAT[version] != 3:
         raise InvalidValue(f"{target.name}: only OME-Zarr 0.5 and later go into one file, not {version}.")
@@ -128,13 +137,23 @@ def _into_one_file(plate: Tree | PlateIndex, how: _How, target: Path) -> RunResu
     check_apart(target, plate.root)
     store = target.with_name(f".{target.name}.zarr")
     # What an interrupted run left there is gone on with.
-    result = _into_store(plate, replace(how, exist="auto" if how.exist == "error" else how.exist), str(store))
+    how = replace(how, exist="auto" if how.exist == "error" else how.exist)
+    plan = None if isinstance(plate, PlateIndex) else _planned(plate, how)
+    if plan is not None and plan.unchanged and isinstance(plate, FolderTree):
+        tree = plate
+        checks = CheckJob(output=str(store), ops=how.ops, plan=plan, digests=Digests(plate.root))
+        result = carry_out(plan, checks, exist=how.exist, on_event=how.tell, stop=how.stop)
+    else:
+        result = _into_store(plate, how, str(store)) if plan is None else _carry_plan(plan, how, str(store))
+        tree = FolderTree(store)
     if not result.ok:
         return result
-    tree = FolderTree(store)
-    packed = how.ops.replace(target, pack(tree, names_in_order(tree), version))
+    with Ledger(store, how.ops).closing():
+        parts = pack(tree, names_in_order(tree), version)
+        packed = how.ops.replace(target, parts, via=ledger_folder(store) / "tmp")
     for leftover in (store, ledger_folder(store)):
-        how.ops.remove_tree(leftover)
+        if leftover.exists():
+            how.ops.remove_tree(leftover)
     return replace(result, output=str(target), bytes_out=packed.bytes)
 
 
