@@ -27,7 +27,7 @@ FULL = {
     "convert": 3800,
     "convert to 0.4": 3600,
     "carry": 3000,
-    "pack": 500,
+    "pack": 1000,
     "new plate": 6000,
     "replace a well": 1200,
     "append a site": 2400,

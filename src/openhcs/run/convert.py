@@ -18,6 +18,7 @@ from openhcs.io.ozx import SUFFIX as OZX
 from openhcs.io.ozx import OzxTree, names_in_order, pack
 from openhcs.io.tree import FolderTree
 from openhcs.ledger.ledger import Ledger
+from openhcs.ledger.notes import HEAD
 from openhcs.ledger.output import CHOICES, check_apart, ledger_folder
 from openhcs.ngff.render import ZARR_FORMAT
 from openhcs.plan.compile import compile_plan
@@ -151,10 +152,19 @@ def _into_one_file(plate: Tree | PlateIndex, how: _How, target: Path) -> RunResu
     with Ledger(store, how.ops).closing():
         parts = pack(tree, names_in_order(tree), version)
         packed = how.ops.replace(target, parts, via=ledger_folder(store) / "tmp")
-    for leftover in (store, ledger_folder(store)):
-        if leftover.exists():
-            how.ops.remove_tree(leftover)
+    _remove(store, how.ops)
     return replace(result, output=str(target), bytes_out=packed.bytes)
+
+
+def _remove(store: Path, ops: FileOps) -> None:
+    """Remove a store of ours and then its ledger, so that a cut leaves one that is gone on with, or none."""
+    ledger = ledger_folder(store)
+    if store.exists():
+        ops.remove_tree(store)
+        ops.sync_dir(store.parent)
+    ops.unlink(ledger / HEAD)
+    ops.sync_dir(ledger)
+    ops.remove_tree(ledger)
 
 
 def carries(config: GlobalPipelineConfig) -> bool:
