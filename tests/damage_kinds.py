@@ -494,6 +494,28 @@ def a_coordinate_system_has_no_name(store):
         image["coordinateSystems"][0]["name"] = ""
 
 
+@kind("system-differs", versions=("0.6",))
+def levels_lead_to_two_systems(store):
+    with store.image() as image:
+        image["coordinateSystems"].append(image["coordinateSystems"][0] | {"name": "other"})
+        image["datasets"][1]["coordinateTransformations"][0]["output"]["name"] = "other"
+
+
+@kind("system-differs", versions=("0.6",))
+def a_further_system_starts_from_another_than_the_levels_lead_to(store):
+    with store.image() as image:
+        first = image["coordinateSystems"][0]
+        image["coordinateSystems"] += [first | {"name": "a"}, first | {"name": "b"}]
+        scale = {"type": "scale", "scale": [1.0] * 4, "input": {"name": "a"}, "output": {"name": "b"}}
+        image["coordinateTransformations"] = [scale]
+
+
+@kind("omero-label-missing")
+def a_channel_has_no_label(store):
+    with store.group(IMAGE) as body:
+        del body["omero"]["channels"][0]["label"]
+
+
 @kind("omero-channels")
 def omero_has_a_channel_too_few(store):
     with store.group(IMAGE) as body:

@@ -1,4 +1,4 @@
-"""A collection of images: its root, the group ``OME``, and the images that it lists or numbers."""
+"""Collections of images: the root, the group ``OME``, the images that it lists or numbers; and scenes of 0.6."""
 
 from __future__ import annotations
 
@@ -40,6 +40,17 @@ def look_at_collection(look: Look, node: Node, group: Group) -> None:
         if other.kind == "group" and "multiscales" in (other.attributes.get("ome") or other.attributes):
             look.say("series-unlisted", other.path, "an image lies here that the collection does not list")
     _xml(look, node, len(there))
+
+
+def look_at_scene(look: Look, node: Node) -> None:
+    """Look at the images of a scene, which lie below it."""
+    look.say("scene-unread", node.shown, "the transformations between images were not looked at")
+    for name in sorted(node.folders):
+        image = look.nodes.read(join(node.path, name))
+        if image.kind == "group" and "multiscales" in (image.attributes.get("ome") or image.attributes):
+            group = look.group(image, "image")
+            if group is not None:
+                look_at_image(look, image, group)
 
 
 def _series(look: Look, node: Node) -> list[str] | None:

@@ -158,9 +158,9 @@ def look_at_label(look: Look, node: Node, image: Pixels | None, *, well: str | N
         label_rules.check_pixels(pixels.levels, faults)
         if image is not None:
             label_rules.compare(image.image, image.levels, pixels.image, pixels.levels, faults)
-    if told is not None and normpath(f"{node.path}/{told}").startswith(".."):
-        told = None
-    if told is not None and not _is_group(look, join(normpath(join(node.path, told)))):
+    source = None if told is None else normpath(join(node.path, told))
+    # What a label alone names above itself is not looked for.
+    if source is not None and not source.startswith("..") and not _is_group(look, source):
         faults.say("label-source", f"image-label.source.image is {told!r:.80}: no image is there")
     look.take(faults, node.shown, well=well)
 

@@ -26,6 +26,8 @@ MOST_PLANES = 4096
 SIGMAS = 8.0
 PART = 0.25
 """Part of the fields that must differ."""
+ALIKE = 0.9
+"""Correlation from which two pictures are one."""
 
 
 @dataclass(slots=True)
@@ -78,14 +80,16 @@ def _differ(one: Array, other: Array) -> bool:
     if (one[2] == 0).any() or (other[2] == 0).any():
         return False
     means = one[0] / one[2], other[0] / other[2]
-    spread = np.maximum(one[1] / one[2] - means[0] ** 2, 0)
-    flat = [float(np.ptp(mean)) == 0 for mean in means]
-    blank = flat[1] and not flat[0] and bool((other[1] == 0).all())
-    noise = np.sqrt(spread * (1 / one[2] + 1 / other[2])) + 1e-3 * np.abs(means[0]) + 1e-30
-    if blank and float(np.mean(means[0] > SIGMAS * noise)) > PART:
-        return True
+    spreads = [np.maximum(sums[1] / sums[2] - mean**2, 0) for sums, mean in zip((one, other), means, strict=True)]
+    noise = np.sqrt(spreads[0] * (1 / one[2] + 1 / other[2])) + 1e-3 * np.abs(means[0]) + 1e-30
+    for at in (0, 1):
+        # One is blank: small things may vanish from a smaller level, a good part of the picture may not.
+        if not np.ptp(means[at]) and not spreads[at].any():
+            return _much(means[1 - at] - means[at] > SIGMAS * noise)
     # A way of making levels may lift all pixels, as the maximum does.
     apart = np.abs((means[0] - means[0].mean()) - (means[1] - means[1].mean()))
-    if float(np.mean(apart > SIGMAS * noise)) <= PART:
-        return False
-    return flat[0] or flat[1] or float(np.corrcoef(means[0].ravel(), means[1].ravel())[0, 1]) < 0.9
+    return _much(apart > SIGMAS * noise) and float(np.corrcoef(means[0].ravel(), means[1].ravel())[0, 1]) < ALIKE
+
+
+def _much(fields: Array) -> bool:
+    return float(np.mean(fields)) > PART

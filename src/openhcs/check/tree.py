@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from openhcs.check.collections import look_at_collection
+from openhcs.check.collections import look_at_collection, look_at_scene
 from openhcs.check.images import LABELS, inside, look_at_array, look_at_image, look_at_label
 from openhcs.check.look import Look
 from openhcs.check.nodes import Nodes, join
@@ -77,6 +77,8 @@ def _by_kind(look: Look, node: Node, group: Group) -> None:
             look_at_image(look, node, group)
         case "labels":
             _labels(look, node, group)
+        case "scene":
+            look_at_scene(look, node)
         case _:
             look_at_collection(look, node, group)
 

@@ -26,7 +26,7 @@ class Group:
     Attributes
     ----------
     kind
-        "plate", "well", "image", "labels", "collection", "series", or None.
+        "plate", "well", "image", "labels", "collection", "series", "scene", or None.
     version
         as the group says it, or None.
     rules
@@ -59,9 +59,8 @@ def group_of(attributes: Json, zarr_format: int) -> Group:
     rules = KNOWN.get(version or "", newer if zarr_format == 3 else "0.4")
     if (rules == "0.4") == wrapped:
         rules = newer if wrapped else "0.4"
-    return Group(
-        kind=kind_of(attributes), version=version, rules=rules, body=body, wrapped=wrapped, zarr_format=zarr_format
-    )
+    kind = kind_of(attributes) or ("scene" if wrapped and "scene" in body else None)
+    return Group(kind=kind, version=version, rules=rules, body=body, wrapped=wrapped, zarr_format=zarr_format)
 
 
 def check_group(group: Group, root: Group, faults: Faults) -> None:

@@ -76,7 +76,9 @@ def _entry(told: Json, where: str, channels: int | None, faults: Faults) -> Imag
         if path in levels:
             faults.say("level-repeated", f"{place}.path {path!r:.60} is listed before")
         levels.setdefault(path, LevelFacts(path=path, steps=steps))
-    if systems is None:
+    if systems is not None:
+        _one_system(datasets, faults)
+    else:
         check_steps(told, where, len(axes), faults, must=False)
     return ImageFacts(axes=axes, levels=tuple(levels.values()), channels=channels)
 
@@ -95,10 +97,14 @@ def _systems(told: Json, where: str, faults: Faults) -> tuple[tuple[AxisFacts, .
         axes.setdefault(name or "", check_axes(one, place, faults))
     if not names and isinstance(told.get("coordinateSystems"), list):
         faults.say("system-name", f"{where}.coordinateSystems is empty")
+    intrinsic = _intrinsic(told)
     for place, step in faults.entries(told, STEPS, where, must=False, most=MOST_SYSTEMS):
         for end in ("input", "output"):
             _end(step, end, place, names, faults)
-    return axes.get(_intrinsic(told), next(iter(axes.values()), ())), tuple(names)
+        start = step.get("input")
+        if isinstance(start, dict) and start.get("name") in names and start.get("name") != intrinsic:
+            faults.say("system-differs", f"{place}.input.name is {start.get('name')!r:.60}, not {intrinsic!r:.60}")
+    return axes.get(intrinsic, next(iter(axes.values()), ())), tuple(names)
 
 
 def _end(step: Json, end: str, place: str, names: Sequence[str], faults: Faults) -> None:
@@ -111,8 +117,21 @@ def _end(step: Json, end: str, place: str, names: Sequence[str], faults: Faults)
 
 def _intrinsic(told: Json) -> str:
     """Return the name of the system that the first level is mapped to."""
-    found: Any = told
-    for key in ("datasets", 0, STEPS, 0, "output", "name"):
+    datasets = told.get("datasets")
+    return _output(datasets[0]) if isinstance(datasets, list) and datasets else ""
+
+
+def _output(level: Any) -> str:
+    found: Any = level
+    for key in (STEPS, 0, "output", "name"):
         fits = isinstance(found, dict) if isinstance(key, str) else isinstance(found, list) and bool(found)
         found = (found.get(key) if isinstance(key, str) else found[key]) if fits else None
     return found if isinstance(found, str) else ""
+
+
+def _one_system(datasets: Sequence[tuple[str, Json]], faults: Faults) -> None:
+    """Note levels that lead to another coordinate system than the first."""
+    names = [_output(one) for _, one in datasets]
+    for (place, _), name in zip(datasets, names, strict=True):
+        if name and names[0] and name != names[0]:
+            faults.say("system-differs", f"{place} leads to {name!r:.60}, the first level to {names[0]!r:.60}")

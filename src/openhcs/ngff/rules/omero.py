@@ -44,8 +44,10 @@ def _optional(told: Json, kinds: Kinds, where: str, faults: Faults) -> None:
 
 
 def _channel(one: Json, place: str, faults: Faults) -> None:
-    if missing := [key for key in ("color", "window", "label") if key not in one]:
+    if missing := [key for key in ("color", "window") if key not in one]:
         faults.say("omero-part-missing", f"{place} has no {' and no '.join(missing)}")
+    if "label" not in one:
+        faults.say("omero-label-missing", f"{place} has no label")
     _optional(one, CHANNEL, place, faults)
     if "color" in one and not (isinstance(one["color"], str) and COLOR.fullmatch(one["color"])):
         faults.say("omero-color", f"{place}.color is {one['color']!r:.40}")

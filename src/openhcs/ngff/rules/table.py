@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 ERROR, WARNING, INFO = "error", "warning", "info"
 
 
+_NAMES_OF_06 = {"§multiscale-md": "§multiscales-md", "§axes-md": "§coordinate-systems-md"}
+"""Sections that have another name in 0.6."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """How bad a fault is, where the rule stands, what it is about, and what to do."""
@@ -31,7 +35,9 @@ class Rule:
         >>> RULES["plate-well-index"].cited("0.5"), RULES["shard-index"].cited("0.5")
         ('0.5 §plate-md', 'Zarr sharding codec 1.0 §index')
         """
-        return f"{version} {self.section}" if self.section.startswith("§") else self.section
+        if not self.section.startswith("§"):
+            return self.section
+        return f"{version} {_NAMES_OF_06.get(self.section, self.section) if version == '0.6' else self.section}"
 
 
 def _rules(severity: str, section: str, rows: Mapping[str, tuple[str, str]]) -> dict[str, Rule]:
@@ -164,14 +170,16 @@ _IMAGES = {
     **_rules(ERROR, "§coordinate-systems-md", {
         "system-name": ("a coordinate system has no name of its own", FIX),
         "system-unknown": ("a transformation leads to or from what is not there", FIX),
+        "system-differs": ("levels lead to different coordinate systems, or others do not start from theirs", FIX),
     }),
     **_rules(ERROR, "§omero-md", {
         "omero-channels": ("there are not as many channels as the array has", FIX),
+        "omero-part-missing": ("a channel has no color or no window; viewers fail or make one up", "Add it"),
         "omero-color": ("the colour of a channel is not six hexadecimal digits", "Write six digits, such as 00FF00"),
         "omero-window": ("the window of a channel is not four numbers with min to max and start to end", FIX),
     }),
     **_rules(WARNING, "§omero-md", {
-        "omero-part-missing": ("a channel has no color, window or label; viewers make one up or fail", "Add it"),
+        "omero-label-missing": ("a channel has no label; viewers make one up", "Add it"),
     }),
 }  # fmt: skip
 
@@ -250,6 +258,7 @@ _ARRAYS = {
             "Nothing, where nothing was recorded; else restore them"),
     }),
     **_rules(INFO, OWN, {
+        "scene-unread": ("transformations between the images of a scene are not looked at, its images are", ""),
         "no-records": ("no commit records belong to this store: nothing says what was written", ""),
     }),
 }  # fmt: skip
