@@ -72,7 +72,7 @@ REFUSED = [
     (ZarrConfig, {"compression_level": 23, "shuffle": False}, InvalidValue, "from 1 to 22"),
     (ZarrConfig, {"compression_level": "1"}, InvalidType, "a whole number"),
     (ZarrConfig, {"shuffle": 1}, InvalidType, "True or False"),
-    (ZarrConfig, {"ngff_version": "0.6"}, InvalidValue, "known: 0.4, 0.5|did you mean"),
+    (ZarrConfig, {"ngff_version": "0.7"}, InvalidValue, "known: 0.4, 0.5, 0.6|did you mean"),
     (ZarrConfig, {"ngff_version": 0.5}, InvalidType, "is a text"),
     (ZarrConfig, {"levels": 0}, InvalidValue, "from 1 to 30"),
     (ZarrConfig, {"chunk_strategy": "custom"}, InvalidValue, "needs chunk_shape"),
