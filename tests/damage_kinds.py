@@ -201,6 +201,18 @@ def a_start_time_is_a_text(store):
         plate["acquisitions"][0]["starttime"] = "2024-05-01"
 
 
+@kind("acquisition-fields-high")
+def maximumfieldcount_is_too_high(store):
+    with store.plate() as plate:
+        plate["acquisitions"][0]["maximumfieldcount"] = 9
+
+
+@kind("name-clash")
+def two_rows_differ_in_case_only(store):
+    with store.plate() as plate:
+        plate["rows"][2]["name"] = "a"
+
+
 # Versions
 
 
@@ -385,6 +397,18 @@ def a_unit_is_unknown(store):
 def a_unit_is_abbreviated(store):
     with store.image() as image:
         store.axes(image)[3]["unit"] = "µm"
+
+
+@kind("axes-count")
+def there_are_six_axes(store):
+    with store.image() as image:
+        store.axes(image).extend([{"name": "u", "type": "space"}, {"name": "v", "type": "space"}])
+
+
+@kind("levels-equal", SIZE)
+def a_level_says_the_size_of_the_one_before(store):
+    with store.array(f"{IMAGE}/1") as array:
+        array["shape"] = [2, 2, 600, 300]
 
 
 @kind("level-scale")
@@ -594,6 +618,25 @@ def shards_are_no_multiple_of_chunks(store):
 def the_fill_value_is_none_of_the_dtype(store):
     with store.array() as array:
         array["fill_value"] = -1.5
+
+
+@kind("array-codecs", SIZE)
+def codecs_make_no_bytes(store):
+    with store.array() as array:
+        if store.v2:
+            array["filters"] = 5
+        else:
+            array["codecs"] = [{"name": "crc32c"}]
+
+
+@kind("chunk-huge", SIZE)
+def a_chunk_is_over_two_gigabytes(store):
+    with store.array() as array:
+        if store.v2:
+            array["chunks"] = [1, 1, 2**16, 2**16]
+        else:
+            array["chunk_grid"]["configuration"]["chunk_shape"] = [2, 2, 2**16, 2**16]
+            array["codecs"][0]["configuration"]["chunk_shape"] = [1, 1, 2**16, 2**16]
 
 
 @kind("array-unread", SIZE)

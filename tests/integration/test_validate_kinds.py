@@ -15,6 +15,7 @@ from openhcs import FunctionStep, GlobalPipelineConfig, PipelineOrchestrator, Va
 from openhcs import validate as look
 from openhcs.cli import main
 from openhcs.errors import InputError, NotFound
+from openhcs.steps import threshold_label
 from openhcs.testing.synthetic import make_plate
 
 BOTH = ("0.4", "0.5")
@@ -87,12 +88,13 @@ def test_nothing_is_found_in_plates_of_z_and_time_with_wells_and_sites_left_out(
         assert (wrong(report), set(told(report))) == ([], {"axis-unit-missing"})
 
 
-@pytest.mark.parametrize("version", BOTH)
+@pytest.mark.parametrize("version", VERSIONS)
 def test_nothing_is_found_in_the_output_of_a_pipeline_nor_in_one_well_of_it(version, tmp_path):
     plate = make_plate(tmp_path / "P1", wells=("A01", "B02"), z=3, size=(301, 280))
     steps = [
         FunctionStep(lambda stack: stack + 1, force_disk_output=True),
         FunctionStep(lambda stack: stack.max(axis=0), variable_components=[VariableComponents.Z_INDEX]),
+        FunctionStep(threshold_label),
     ]
     config = GlobalPipelineConfig(use_threading=True, zarr=ZarrConfig(ngff_version=version))
     for wells in ("A01", None):
@@ -100,6 +102,7 @@ def test_nothing_is_found_in_the_output_of_a_pipeline_nor_in_one_well_of_it(vers
         report = look(tmp_path / "out", deep=True)
         assert (report.findings, report.kind) == ((), "output")
     assert len(list((tmp_path / "out/steps").glob("*.zarr"))) == 1
+    assert list((tmp_path / "out/images.zarr/A/01/0/labels").iterdir())
 
 
 def test_damage_in_the_store_of_a_step_is_told_with_its_path(tmp_path):
