@@ -64,6 +64,12 @@ def test_what_is_nothing_is_refused(tmp_path):
             look(path)
 
 
+def test_a_store_in_one_file_is_to_be_unpacked(tmp_path):
+    (tmp_path / "a.ozx").write_bytes(b"PK")
+    with pytest.raises(InputError, match="Unpack it"):
+        look(tmp_path / "a.ozx")
+
+
 def test_a_half_written_plate_lists_wells_that_are_not_there_yet(store):
     with store.undone():
         for path in ("B", "D"):

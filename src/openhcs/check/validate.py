@@ -11,6 +11,7 @@ from openhcs.check.integrity import Audit
 from openhcs.check.store import Decoder
 from openhcs.check.tree import look_at_store, stores_of
 from openhcs.errors import InputError, NotFound
+from openhcs.io.ozx import SUFFIX as OZX
 from openhcs.ledger.notes import HEAD
 from openhcs.ledger.output import ledger_folder
 from openhcs.ngff.rules.table import RULES
@@ -53,6 +54,10 @@ def validate(path: str | Path, *, deep: bool = False) -> Report:
     elif any(os.path.lexists(folder / name) for name in ("zarr.json", ".zgroup", ".zarray", ".zattrs")):
         seen = look_at_store(folder)
         found, kind = [*_unvouched(folder, seen, counts, deep=deep), *seen.findings], seen.kind
+    elif folder.suffix == OZX and folder.is_file():
+        raise InputError(
+            f"{path} is a store in one file. Unpack it, it is a zip archive, and name the folder.", path=path
+        )
     else:
         raise InputError(
             f"{path} is neither an output of openhcs nor a Zarr store. Name the output folder, or a .zarr store.",
