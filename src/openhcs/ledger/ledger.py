@@ -24,6 +24,7 @@ from openhcs.io import locks
 from openhcs.io.fsops import FileOps
 from openhcs.ledger import output as outputs
 from openhcs.ledger.commit import Entry, Places, digest_of, drop_old, holds, listing, publish, read_entry, settle
+from openhcs.ledger.documents import put_in_place
 from openhcs.ledger.holding import Holding
 from openhcs.ledger.notes import Notes
 from openhcs.ledger.sealed import read_sealed, seal
@@ -366,10 +367,7 @@ class Ledger:
             documents = documents() if callable(documents) else documents
             changed = [path for path, data in documents.items() if not holds(self.output / checked(path), data)]
             self.notes.keep_documents({path: xxhash.xxh3_64_hexdigest(data) for path, data in documents.items()})
-            for path in changed:
-                target = self.output / path
-                self.ops.make_dirs(target.parent)
-                self.ops.replace(target, documents[path], via=self.places.tmp)
+            put_in_place(self.output, {path: documents[path] for path in changed}, self.ops, via=self.places.tmp)
         return tuple(changed)
 
     def verify(self, task: str) -> tuple[str, ...]:
