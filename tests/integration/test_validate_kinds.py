@@ -49,6 +49,13 @@ def test_a_part_of_a_plate_is_looked_at_as_what_it_is(store, path, kind):
     assert report.bytes > 0
 
 
+def test_a_part_of_an_output_is_told_whose_it_is(tmp_path):
+    plate = make_plate(tmp_path / "P1", wells=("A01",), size=(80, 64))
+    assert convert(plate, tmp_path / "out.zarr").ok
+    (one,) = look(tmp_path / "out.zarr/A/01").findings
+    assert (one.code, str(tmp_path / "out.zarr") in one.message) == ("no-records", True)
+
+
 def test_a_row_and_an_array_are_no_ome_zarr(store):
     for path in ("A", f"{IMAGE}/0"):
         report = look(store.path / path)

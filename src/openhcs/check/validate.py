@@ -96,12 +96,15 @@ def _output(output: Path, counts: Counts, *, deep: bool) -> Iterator[Finding]:
 
 def _unvouched(folder: Path, seen: Seen, counts: Counts, *, deep: bool) -> Iterator[Finding]:
     rule = RULES["no-records"]
+    output = next((one for one in map(output_of, folder.parents) if one is not None), None)
+    said = "no commit records of openhcs belong to this store, so nothing says what it should hold"
+    if output is not None:
+        said = f"this is a part of {output}; its commit records are looked at when that is named"
     yield Finding(
         code="no-records",
         severity=rule.severity,
         path="",
-        message="no commit records of openhcs belong to this store, so nothing says what it should hold"
-        + (": every chunk was decoded" if deep else ""),
+        message=cut(said + (": every chunk was decoded" if deep else "")),
         rule=rule.section,
     )
     if not deep:
