@@ -14,9 +14,18 @@ import tifffile
 import yaozarrs
 import zarr
 from ngff_zarr.validate import validate as judge
+from scipy import ndimage
 
 from carrying import document, objects_in
-from openhcs import FunctionStep, GlobalPipelineConfig, PipelineOrchestrator, VariableComponents, ZarrConfig, convert
+from openhcs import (
+    FunctionStep,
+    GlobalPipelineConfig,
+    PipelineOrchestrator,
+    VariableComponents,
+    ZarrConfig,
+    convert,
+    special_outputs,
+)
 from openhcs.cli import main
 from openhcs.errors import InvalidValue
 from openhcs.ngff.units import canonical
@@ -211,6 +220,34 @@ def test_9_multiscales_say_how_levels_were_made_truly(plate):
     blocks = level.reshape(*level.shape[:-2], 150, 2, 261, 2).sum(axis=(-3, -1))
     made = zarr.open_array(store / "A/01/0/1", mode="r")[...][..., :150, :261]
     np.testing.assert_array_equal(made, (blocks + 2) // 4)
+
+
+@special_outputs(nuclei="labels")
+def find(stack):
+    return stack, np.stack([ndimage.label(plane > 600)[0] for plane in stack]).astype("uint32")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_10_labels_are_whole_numbers_with_levels_colours_properties_and_source(source, tmp_path, version):
+    steps = [FunctionStep({"DAPI": find}, variable_components=[], unmatched="pass")]
+    assert PipelineOrchestrator(source, output=tmp_path / "out", global_config=config(version)).run(steps).ok
+    image = tmp_path / "out/images.zarr/B/03/1"
+    assert document(image / "labels")["labels"] == ["nuclei"]
+    told = document(image / "labels/nuclei")
+    judge(wrapped(told, version), version, "label", strict=True)
+    levels = [zarr.open_array(image / f"labels/nuclei/{level}", mode="r")[...] for level in range(3)]
+    pixels = zarr.open_array(image / "0", mode="r")[0]
+    np.testing.assert_array_equal(levels[0], np.stack([ndimage.label(plane > 600)[0] for plane in pixels]))
+    assert [level.shape[-2:] for level in levels] == [(301, 523), (151, 262), (76, 131)]
+    known = set(np.unique(levels[0]))
+    assert all(set(np.unique(level)) <= known for level in levels)
+    assert [axis["name"] for axis in axes(told)] == ["z", "y", "x"]
+    label = told["image-label"]
+    assert (label["source"], label.get("version")) == ({"image": "../../"}, None if version == "0.6" else version)
+    assert {one["label-value"] for one in label["colors"]} == known - {0}
+    areas = {one["label-value"]: one["area"] for one in label["properties"]}
+    assert areas == {int(value): int((levels[0] == value).sum()) for value in known - {0}}
+    assert told["multiscales"][0]["type"] != "mean"
 
 
 def test_11_stage_positions_are_translations_and_nothing_names_this_machine(plate, source):
