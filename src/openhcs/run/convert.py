@@ -26,7 +26,7 @@ from openhcs.run.carry import CarryJob, CheckJob, plan_carry
 from openhcs.run.digests import Digests
 from openhcs.run.execute import carry_out, execute
 from openhcs.run.facts import gather
-from openhcs.run.plates import index_plate, is_archive
+from openhcs.run.plates import is_archive, outline_plate
 
 if TYPE_CHECKING:
     import threading
@@ -55,7 +55,7 @@ def convert(
     Parameters
     ----------
     source
-        a plate that can be indexed, see `openhcs.run.plates.index_plate`, or an ``.ozx`` file. An OME-Zarr
+        a plate that can be indexed, see `openhcs.run.plates.outline_plate`. An OME-Zarr
         plate is carried over whole: levels, labels, unknown keys.
     target
         a path ending in ``.zarr`` is the store itself, one ending in ``.ozx`` a single file; any other is an
@@ -70,7 +70,7 @@ def convert(
     Raises
     ------
     OpenHCSError
-        see `index_plate`, `openhcs.plan.compile.compile_plan` and `execute`.
+        see `outline_plate`, `openhcs.plan.compile.compile_plan` and `execute`.
     """
     config = config or GlobalPipelineConfig()
     ops = ops or FileOps(durable=config.durability == "full")
@@ -96,12 +96,10 @@ class _How:
 
 def _plate_at(source: str | Path, config: GlobalPipelineConfig, pattern: str | None) -> Tree | PlateIndex:
     """Return the store to carry over, or the index of a plate to put together from planes."""
-    if is_archive(source):
-        if not carries(config):
-            raise InvalidValue(f"{source} is one file: convert it to a .zarr first, and that to what you want.")
-        return OzxTree(source)
-    index = index_plate(source, microscope=config.microscope, pattern=pattern)
-    return FolderTree(index.root) if index.microscope == "ome_zarr" and carries(config) else index
+    outline = outline_plate(source, microscope=config.microscope, pattern=pattern)
+    if outline.microscope != "ome_zarr" or not carries(config):
+        return outline.index()
+    return OzxTree(outline.root) if is_archive(outline.root) else FolderTree(outline.root)
 
 
 def _into_store(plate: Tree | PlateIndex, how: _How, output: str) -> RunResult:
