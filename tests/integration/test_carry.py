@@ -200,6 +200,19 @@ def test_a_truncated_shard_of_a_store_without_ledger_is_noticed(plates, tmp_path
     assert [failed.well for failed in result.failed] == ["B03"]
 
 
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_an_object_that_is_gone_from_a_store_of_ours_is_noticed_without_a_ledger(plates, tmp_path, version):
+    shutil.copytree(plates[version], tmp_path / "p.zarr")
+    gone = next(
+        path for path in sorted((tmp_path / "p.zarr/B/03/0/0").rglob("*")) if path.name == "0" and path.is_file()
+    )
+    gone.unlink()
+    for target in ("q.zarr", "same.zarr"):
+        config = in_version("0.6" if target == "q.zarr" else version)
+        result = convert(tmp_path / "p.zarr", tmp_path / target, config=config)
+        assert [failed.well for failed in result.failed] == ["B03"], target
+
+
 def test_absent_wells_and_sites_are_refused_or_left_out(plates, tmp_path):
     shutil.copytree(plates["0.5"], tmp_path / "p.zarr")
     shutil.rmtree(tmp_path / "p.zarr/B/03")

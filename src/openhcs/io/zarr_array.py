@@ -213,6 +213,11 @@ class ZarrHandle:
         """Shape, dtype and layout."""
         return self._document.spec
 
+    @property
+    def complete(self) -> bool:
+        """Whether the array carries our mark that every object is stored."""
+        return self._document.complete
+
     def read(self, region: tuple[Any, ...] = (), *, out: Array | None = None) -> Array:
         """Return a part (numpy basic indexing, steps of 1 or more).
 

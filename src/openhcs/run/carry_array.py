@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from openhcs.core.config import GlobalPipelineConfig
     from openhcs.io.fsops import FileOps, Stored
     from openhcs.io.tree import Tree
+    from openhcs.io.zarr_array import ZarrHandle
     from openhcs.ledger.staging import Staging
     from openhcs.run.digests import Digests
     from openhcs.run.survey import ArrayFound
@@ -130,8 +131,16 @@ class ArrayCarrier:
         if array.spec is None:
             return
         handle = self.digests.open(well, array.path)
+        self._all_there(array, handle, well)
         for place in places_of(self._names(array.path), handle.spec):
             handle.read(object_region(handle.spec, place))
+
+    def _all_there(self, array: ArrayFound, handle: ZarrHandle, well: str) -> None:
+        """Raise `FormatError` if objects of an array are gone that were stored, as its mark says."""
+        wanted = objects_in(handle.spec)
+        if handle.complete and array.objects < wanted:
+            told = f"{array.path}: {wanted - array.objects} of {wanted} stored objects are gone. {RESTORE}."
+            raise FormatError(told, path=array.path, well=well)
 
     def _names(self, path: str, inner: str = "") -> Iterator[str]:
         """Yield the paths in an array of all files below a folder of it."""
@@ -150,6 +159,7 @@ class ArrayCarrier:
         if array.spec is None:
             return
         handle = open_handle(target, well=well)
+        self._all_there(array, handle, well)
         for place in places_of(held, handle.spec):
             handle.read(object_region(handle.spec, place))
 
