@@ -49,6 +49,8 @@ def check_image_label(body: Json, faults: Faults) -> str | None:
     for key in ("colors", "properties"):
         entries = faults.entries(told, key, "image-label", must=False, most=MOST_COLORS) if key in told else []
         _values(entries, key, faults)
+        if told.get(key) == []:
+            faults.say("value-wrong", f"image-label.{key} is an empty list")
         for place, one in entries if key == "colors" else ():
             _color(one, place, faults)
     source = faults.get(told, "source", dict, "image-label", must=False) if "source" in told else None
