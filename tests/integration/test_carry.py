@@ -220,7 +220,9 @@ def test_absent_wells_and_sites_are_refused_or_left_out(plates, tmp_path):
     with pytest.raises(MissingPlanes, match=r"2 wells or sites .* B03, A/01/1|2 wells or sites .* A/01/1, well B03"):
         convert(tmp_path / "p.zarr", tmp_path / "q.zarr", config=in_version("0.6"))
     with pytest.raises(InvalidValue, match="no shape"):
-        convert(tmp_path / "p.zarr", tmp_path / "q.zarr", config=in_version("0.6", missing="fill"))
+        plan_carry(FolderTree(tmp_path / "p.zarr"), in_version("0.6", missing="fill"), store="")
+    assert convert(tmp_path / "p.zarr", tmp_path / "filled.zarr", config=in_version("0.6", missing="fill")).ok
+    assert not zarr.open_array(tmp_path / "filled.zarr/B/03/0/0", mode="r")[...].any()
     assert convert(tmp_path / "p.zarr", tmp_path / "q.zarr", config=in_version("0.6", missing="skip")).ok
     assert [one["path"] for one in document(tmp_path / "q.zarr/A/01")["well"]["images"]] == ["0"]
     assert [one["path"] for one in document(tmp_path / "q.zarr")["plate"]["wells"]] == ["A/01"]

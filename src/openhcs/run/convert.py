@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from openhcs.constants.constants import MaterializationBackend, WellFilterMode
 from openhcs.core.checks import one_of
 from openhcs.core.config import GlobalPipelineConfig
-from openhcs.core.plate import PlateIndex
+from openhcs.core.plate import PlaneState, PlateIndex
 from openhcs.core.wells import select_wells
 from openhcs.errors import InvalidValue, OutputExists
 from openhcs.io.fsops import FileOps
@@ -99,6 +99,10 @@ def _plate_at(source: str | Path, config: GlobalPipelineConfig, pattern: str | N
     outline = outline_plate(source, microscope=config.microscope, pattern=pattern)
     if outline.microscope != "ome_zarr" or not carries(config):
         return outline.index()
+    if config.missing == "fill":
+        index = outline.index()
+        if any(plane.state is PlaneState.MISSING for plane in index.planes):
+            return index
     return OzxTree(outline.root) if is_archive(outline.root) else FolderTree(outline.root)
 
 
