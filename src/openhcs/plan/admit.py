@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from openhcs.core.plate import PlaneState
@@ -11,13 +12,13 @@ from openhcs.plan.labels import labels_of
 from openhcs.plan.layers import groups_by_step, planes_by_step
 from openhcs.plan.model import Task
 from openhcs.plan.schedule import image_of, peak_bytes
-from openhcs.plan.sizes import DISK, plane_bytes
+from openhcs.plan.sizes import DISK, plane_bytes, stored
 
 if TYPE_CHECKING:
     from openhcs.core.config import GlobalPipelineConfig
     from openhcs.core.plate import Key, PlateIndex
     from openhcs.plan.facts import Facts
-    from openhcs.plan.model import Plan, Recipe
+    from openhcs.plan.model import Layer, Plan, Recipe, Target
 
 SHARE_OF_MEMORY = 0.6
 SHARE_STORED = 0.5
@@ -53,22 +54,44 @@ class _Measured:
     peak_bytes: int
     images: tuple[int, ...]
     labels: tuple[int, ...]
-    objects: int
+    stored: tuple[tuple[int, int], ...]
 
 
 def _measure(recipe: Recipe, keys: tuple[Key, ...], well: str) -> _Measured:
     groups = groups_by_step(recipe, keys, well)
     made = planes_by_step(keys, groups)
-    calls = sum(len(step) for step in groups)
-    images = tuple(len({image_of(key) for key in made[target.after]}) for target in recipe.targets)
-    objects = sum(
-        len(made[target.after]) if target.backend == DISK else target.objects * count
-        for target, count in zip(recipe.targets, images, strict=True)
+    images = [{image_of(key) for key in made[target.after]} for target in recipe.targets]
+    labels = [{image_of(key) for key in found} for found in labels_of(recipe, groups)]
+    taken = [
+        _planes(target, len(made[target.after])) if target.backend == DISK else _stored(recipe, target.layer, found)
+        for target, found in zip(recipe.targets, images, strict=True)
+    ]
+    taken += [
+        _stored(recipe, replace(recipe.targets[label.target].layer, dtype=label.dtype), found, without_channels=True)
+        for label, found in zip(recipe.labels, labels, strict=True)
+    ]
+    return _Measured(
+        calls=sum(len(step) for step in groups),
+        peak_bytes=peak_bytes(recipe, keys, well),
+        images=tuple(map(len, images)),
+        labels=tuple(map(len, labels)),
+        stored=tuple(taken),
     )
-    labels = tuple(len({image_of(key) for key in found}) for found in labels_of(recipe, groups))
-    objects += sum(label.objects * count for label, count in zip(recipe.labels, labels, strict=True))
-    peak = peak_bytes(recipe, keys, well)
-    return _Measured(calls=calls, peak_bytes=peak, images=images, labels=labels, objects=objects)
+
+
+def _planes(target: Target, count: int) -> tuple[int, int]:
+    return count, count * plane_bytes(target.layer)
+
+
+def _stored(
+    recipe: Recipe, layer: Layer, images: set[tuple[int, int]], *, without_channels: bool = False
+) -> tuple[int, int]:
+    """Return the objects and raw bytes of site images: those of one acquisition are alike."""
+    objects = raw = 0
+    for acquisition, count in Counter(acquisition for acquisition, _ in images).items():
+        one = stored(layer, recipe.config.zarr, acquisition, without_channels=without_channels)
+        objects, raw = objects + count * one.objects, raw + count * one.raw_bytes
+    return objects, raw
 
 
 def admit(tasks: tuple[Task, ...], config: GlobalPipelineConfig, facts: Facts) -> tuple[int, int]:

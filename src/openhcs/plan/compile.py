@@ -102,7 +102,7 @@ def _step_identity(step: PlanStep) -> list[object]:
 def _added(plan: Plan) -> list[str]:
     """Return a note for each set of images that is kept for the sake of labels alone."""
     return [
-        f"{target.path} is stored too, since {target.why}: {target.raw_bytes * plan.images(target) / 1e6:.0f} MB raw"
+        f"{target.path} is stored too, since {target.why}: {plan.stored(target)[1] / 1e6:.0f} MB raw"
         for target in plan.recipe.targets
         if target.why
     ]

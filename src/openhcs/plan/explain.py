@@ -102,12 +102,11 @@ def _dtype(name: str) -> str:
 
 def _out(plan: Plan, target: Target) -> str:
     images = plan.images(target)
-    raw = target.raw_bytes * images
+    objects, raw = plan.stored(target)
     form = f"OME-Zarr {plan.recipe.config.zarr.ngff_version}, {_count(target.levels, 'level')}"
     form = form if target.backend == "zarr" else "OME-TIFF"
     axes = target.layer.axes[min(target.layer.axes)]
     planes = math.prod(len(labels) for labels in axes[1:])
-    objects = target.objects * images
     where = f"out  {target.path or 'the store itself'}   {form}"
     why = f"   {target.why}" if target.why else ""
     return f"{where}   {images} images of {planes} planes   {size(raw)} raw, {objects} objects{why}"
@@ -115,5 +114,5 @@ def _out(plan: Plan, target: Target) -> str:
 
 def _label_out(plan: Plan, label: LabelTarget) -> str:
     images = plan.label_images(label)
-    raw, objects = label.raw_bytes * images, label.objects * images
+    objects, raw = plan.stored(label)
     return f"     labels {label.name}   {_count(images, 'image')}   {size(raw)} raw, {objects} objects"

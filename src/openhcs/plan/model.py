@@ -114,7 +114,8 @@ class Task:
     """One well: what it reads and what that takes.
 
     ``planes`` are in reading order; those without pixels hold the fill value. Bytes are raw pixels;
-    ``images`` counts the site images of each target, ``labels`` those of each of the plan's labels.
+    ``images`` counts the site images of each target, ``labels`` those of each of the plan's labels;
+    ``stored`` are objects and raw bytes of each target, then of each of the labels.
     """
 
     well: str
@@ -123,8 +124,13 @@ class Task:
     peak_bytes: int
     bytes_in: int
     images: tuple[int, ...]
-    objects: int
-    labels: tuple[int, ...] = ()
+    labels: tuple[int, ...]
+    stored: tuple[tuple[int, int], ...]
+
+    @property
+    def objects(self) -> int:
+        """Files with pixels that the well will have."""
+        return sum(objects for objects, _ in self.stored)
 
     @property
     def inputs(self) -> str:
@@ -192,8 +198,12 @@ class Plan:
     @cached_property
     def raw_bytes_out(self) -> int:
         """Bytes of raw pixels that the output will hold, all levels."""
-        images = sum(target.raw_bytes * self.images(target) for target in self.recipe.targets)
-        return images + sum(label.raw_bytes * self.label_images(label) for label in self.recipe.labels)
+        return sum(raw for task in self.tasks for _, raw in task.stored)
+
+    def stored(self, kept: Target | LabelTarget) -> tuple[int, int]:
+        """Return how many objects and bytes of raw pixels a target, or one of the labels, will hold."""
+        place = [*self.recipe.targets, *self.recipe.labels].index(kept)
+        return sum(task.stored[place][0] for task in self.tasks), sum(task.stored[place][1] for task in self.tasks)
 
     def images(self, target: Target) -> int:
         """Return how many site images a target will hold."""

@@ -33,16 +33,18 @@ def plane_bytes(layer: Layer) -> int:
     return math.prod(layer.plane_shape) * ITEMSIZE[layer.dtype]
 
 
-def lead_of(layer: Layer, *, without_channels: bool = False) -> tuple[int, ...]:
-    """Return the sizes of the axes before y and x, (t?, c, z) or (t?, z), of a site image."""
-    _, ts, channels, zs = layer.axes[min(layer.axes)]
+def lead_of(layer: Layer, acquisition: int | None = None, *, without_channels: bool = False) -> tuple[int, ...]:
+    """Return the sizes of the axes before y and x, (t?, c, z) or (t?, z), of a site image; by default of the first."""
+    _, ts, channels, zs = layer.axes[min(layer.axes) if acquisition is None else acquisition]
     times = (len(ts),) if len(ts) > 1 else ()
     return (*times, len(zs)) if without_channels else (*times, len(channels), len(zs))
 
 
-def stored(layer: Layer, config: ZarrConfig, *, without_channels: bool = False) -> Stored:
-    """Return what one site image of a layer takes as OME-Zarr."""
-    lead = lead_of(layer, without_channels=without_channels)
+def stored(
+    layer: Layer, config: ZarrConfig, acquisition: int | None = None, *, without_channels: bool = False
+) -> Stored:
+    """Return what one site image of a layer takes as OME-Zarr, by default one of the first acquisition."""
+    lead = lead_of(layer, acquisition, without_channels=without_channels)
     config = label_config(config) if without_channels else config
     shapes = level_shapes(layer.plane_shape, config.levels)
     objects = raw = 0

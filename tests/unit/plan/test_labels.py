@@ -216,3 +216,14 @@ def test_one_name_beneath_images_of_different_steps_is_fine():
 def test_labels_that_no_call_was_tried_of_are_refused():
     with pytest.raises(PlanError, match="no call of it was tried"):
         planned([step()], known={})
+
+
+def test_acquisitions_of_other_depth_are_counted_as_they_are():
+    index = make_index(wells=1, sites=1, channels=1, z=3)
+    flat = replace(index.planes[0], acquisition=1)
+    index = replace(index, planes=(*index.planes, flat))
+    config = GlobalPipelineConfig(zarr=ZarrConfig(ngff_version="0.4"))
+    assert planned([], index, config, known={}).stored_objects == 3 + 1
+    plan = planned([step()], index, config)
+    assert plan.stored_objects == 2 * (3 + 1)
+    assert plan.raw_bytes_out == (3 + 1) * 64 * 48 * (2 + 4)
