@@ -25,6 +25,7 @@ FLOOR = {
     **dict.fromkeys(("io", "microscopes"), 2),
     "ledger": 3,
     **dict.fromkeys(("run", "check"), 3.1),
+    "repair": 3.2,
     "testing": 3.5,
     "orchestrator": 4,
     "viewer": 4,

@@ -28,6 +28,7 @@ VERBS = {
     "run": "run a pipeline on a plate",
     "status": "say which wells of an output are done",
     "validate": "check an output or a Zarr store for damage",
+    "repair": "build a damaged plate's documents anew",
     "close": "settle what an interrupted run left and write the plate's documents",
     "clean": "as close, with what processes of other machines left",
 }

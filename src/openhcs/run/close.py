@@ -20,10 +20,17 @@ def derive(ledger: Ledger, *, final: bool) -> tuple[str, ...]:
     ``final`` also writes those of wells and images, whose display windows are then the same for a
     channel across the plate.
     """
-    return ledger.write_derived(lambda: _made(ledger, final=final))
+    return ledger.write_derived(lambda: made_of(ledger, final=final))
 
 
-def _made(ledger: Ledger, *, final: bool) -> dict[str, bytes]:
+def made_of(ledger: Ledger, *, final: bool) -> dict[str, bytes]:
+    """Return the documents that follow from an output's records and facts, by path, in order of writing.
+
+    Raises
+    ------
+    FormatError
+        a record or the facts are damaged.
+    """
     records = ledger.records()
     if not records:
         return {}
