@@ -4,14 +4,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input
 LOCK := requirements/test.txt
+JUDGES ?= .venv-judges
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-crash check bench lock clean
+.PHONY: help demo test test-crash test-judges judges-table check bench lock clean
 
 help:
 	@echo "make demo        make a small plate in demo/ and run a pipeline on it"
 	@echo "make test        run the tests"
 	@echo "make test-crash  the heavy proofs: power cuts, kills, full disks, hostile input"
+	@echo "make test-judges ask other people's validators and readers about our plates"
 	@echo "make check       lint, format and types"
 	@echo "make bench       measure against bare scripts"
 	@echo "make lock        choose the newest dependencies and write $(LOCK)"
@@ -25,6 +27,12 @@ test: $(VENV)/.test
 
 test-crash: $(VENV)/.test
 	@$(BIN)/python -m pytest -q -n 2 -m crash -rA $(ARGS)
+
+test-judges: $(JUDGES)/.judges
+	@$(JUDGES)/bin/python -m pytest -q -m judges -p no:napari -W ignore tests/judges $(ARGS)
+
+judges-table: $(JUDGES)/.judges
+	@$(JUDGES)/bin/python tests/judges/table.py $(ARGS)
 
 check: $(VENV)/.test
 	@$(BIN)/ruff check
@@ -50,9 +58,21 @@ $(VENV)/.test: $(VENV)/.run
 	@$(PIP) -r $(LOCK)
 	@touch $@
 
+# The judges: the newest Python that is found; those on node where node is.
+$(JUDGES)/.judges: requirements/judges.txt tests/judges/node/package-lock.json pyproject.toml
+	@python=; for one in python3.13 $$HOME/.pyenv/versions/3.13*/bin/python3 python3.12 $(PYTHON); do \
+	  $$one -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && python=$$one && break; done; \
+	  [ -n "$$python" ] || { echo "the judges need Python 3.12 or newer; none was found" >&2; exit 1; }; \
+	  echo "installing the judges into $(JUDGES) with $$($$python --version)" >&2; $$python -m venv $(JUDGES)
+	@$(JUDGES)/bin/python -m pip install -qq --disable-pip-version-check --no-input -r requirements/judges.txt
+	@$(JUDGES)/bin/python -m pip install -qq --disable-pip-version-check --no-input --no-deps -e .
+	@if command -v npm >/dev/null; then cd tests/judges/node && npm ci --silent --no-audit --no-fund; \
+	  else echo "skipped zarrita and ome-zarr.js: there is no npm here" >&2; fi
+	@touch $@
+
 lock:
 	@PYTHON=$(PYTHON) requirements/lock > $(LOCK).new && mv $(LOCK).new $(LOCK)
 
 clean:
-	@rm -rf $(VENV) demo dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	@rm -rf $(VENV) $(JUDGES) tests/judges/node/node_modules demo dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 	@find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
