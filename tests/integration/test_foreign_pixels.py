@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import zarr
 
-from openhcs import open_plate
+from openhcs import FunctionStep, GlobalPipelineConfig, PipelineOrchestrator, ZarrConfig, open_plate
+from openhcs.steps import threshold_label
+from openhcs.testing.synthetic import make_plate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -134,3 +136,18 @@ def test_axes_in_any_order_and_case_give_the_planes_they_name(tmp_path: Path, ax
     ordered = np.transpose(data, [axes.lower().index(axis) for axis in (*lead, "y", "x")])
     wanted = ordered.reshape([sizes[axis] if axis in lead or axis in "yx" else 1 for axis in site.dims])
     np.testing.assert_array_equal(site.read(), wanted)
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_labels_of_our_own_steps_are_read_as_zarr_reads_them(tmp_path: Path, version: str) -> None:
+    make_plate(tmp_path / "P1", wells=["A01"], sites=2, z=2, size=(64, 80))
+    settings = GlobalPipelineConfig(num_workers=1, zarr=ZarrConfig(ngff_version=version))
+    steps = [FunctionStep({"DAPI": threshold_label}, unmatched="pass")]
+    assert PipelineOrchestrator(tmp_path / "P1", output=tmp_path / "o", global_config=settings).run(steps).ok
+    site = open_plate(tmp_path / "o")["A01"].site(2)
+    (name,) = site.labels
+    label = site.label(name)
+    stored = zarr.open_array(tmp_path / "o/images.zarr/A/01/1/labels" / name / "0", mode="r")[:]
+    assert stored.any()
+    assert label.dims == ("z", "y", "x")
+    np.testing.assert_array_equal(label.read(), stored)
