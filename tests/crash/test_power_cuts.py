@@ -6,14 +6,16 @@ import pytest
 
 import carrycuts
 import powercuts
+import repaircuts
 
-WORKS = powercuts.WORKS | carrycuts.WORKS
+WORKS = powercuts.WORKS | carrycuts.WORKS | repaircuts.WORKS
 
 QUICK = {
     "convert": 330,
     "convert to 0.4": 200,
     "carry": 150,
     "pack": 100,
+    "repair": 40,
     "new plate": 330,
     "replace a well": 300,
     "append a site": 300,
@@ -28,6 +30,7 @@ FULL = {
     "convert to 0.4": 3600,
     "carry": 3000,
     "pack": 1000,
+    "repair": 200,
     "new plate": 6000,
     "replace a well": 1200,
     "append a site": 2400,

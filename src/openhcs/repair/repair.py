@@ -100,10 +100,11 @@ def _put(folder: Path, changes: Sequence[Change], ops: FileOps, keep: Path) -> s
         ops.sync_tree(kept)
         ops.sync_dir(keep)
         ops.sync_dir(keep.parent)
+    via = kept if kept.is_dir() else None
     for change in changes:
         target = folder / change.path
         ops.make_dirs(target.parent)
-        ops.replace(target, change.data)
+        ops.replace(target, change.data, via=via)
     return str(kept) if kept.is_dir() else ""
 
 
