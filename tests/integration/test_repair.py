@@ -97,7 +97,7 @@ BEYOND = {
 OF_OBJECTS = ("an object", "a shard", "a bit of", "an entry of", "entries of", "objects of")
 
 
-@pytest.mark.parametrize(("version", "damage"), cases(ALL, 4))
+@pytest.mark.parametrize(("version", "damage"), cases(ALL, 9))
 def test_damage_without_records_is_mended_or_told_as_lost(version, damage, labelled, tmp_path):
     store = labelled[version]
     with store.undone():
@@ -108,7 +108,7 @@ def test_damage_without_records_is_mended_or_told_as_lost(version, damage, label
         assert errors(validate(tmp_path / "p.zarr", deep=damage.deep)) == set()
 
 
-@pytest.mark.parametrize(("version", "damage"), cases(WITH_RECORDS, 6))
+@pytest.mark.parametrize(("version", "damage"), cases(WITH_RECORDS, 13))
 def test_damage_with_records_is_mended_or_told_as_lost(version, damage, clean, tmp_path):
     store = clean[version]
     with store.undone():
