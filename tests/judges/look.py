@@ -253,7 +253,7 @@ def bioio(store: Path, seen: Seen) -> list[str]:
         seen[image] = {
             "pixels": digest(found.data),
             "pixel_size": [size.Y, size.X],
-            "channels": list(found.channel_names),
+            "channels": list(found.channel_names or ()),
         }
     return []
 

@@ -125,7 +125,7 @@ def well_model(rows: Sequence[Row]) -> WellModel:
     well = str(rows[0]["well"])
     return WellModel(
         images=tuple(WellImage(path=_leaf(row), acquisition=int(row["acquisition"])) for row in rows),
-        own={"well": well},
+        own={"well": well, "sites": [int(row["site"]) for row in rows]},
     )
 
 
