@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 import carrycuts
+import partcuts
 import powercuts
 import repaircuts
 
-WORKS = powercuts.WORKS | carrycuts.WORKS | repaircuts.WORKS
+WORKS = powercuts.WORKS | partcuts.WORKS | carrycuts.WORKS | repaircuts.WORKS
 
 QUICK = {
     "convert": 330,

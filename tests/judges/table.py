@@ -17,9 +17,9 @@ PAGE = DOCS / "judges.md"
 HEAD = """# Plates and judges
 
 Plates of openhcs and of other libraries, looked at by validators and readers that are not ours, and by `openhcs
-validate --deep`. `make judges-table` makes every plate anew, asks each judge in a process of its own, keeps each finding
-in `docs/judges.json`, and writes this page from it. `make test-judges` demands that nobody finds anything in our plates,
-and that pixels, channels, colours, pixel sizes and labels are equal in all.
+validate --deep`. `make judges-table` makes every plate anew, asks each judge in a process of its own, keeps what it
+found in `docs/judges.json`, and writes this page from it. `make test-judges` demands that nobody finds anything in our
+plates, and that pixels, channels, colours, pixel sizes and labels are equal in all.
 
 A plus says that the judge found nothing, a number how many things it found (a reader that raised counts as one), a dash
 that it does not claim to know that version, `none` that the library writes no such plate.
