@@ -184,7 +184,12 @@ class _Mender:
         return replace(one, acquisition=said if said in known else min(known) if known else None)
 
     def _acquisitions(self) -> tuple[PlateAcquisition, ...]:
-        return tuple({one.id: one for one in reversed(self._plate_model().acquisitions) if one.id >= 0}.values())[::-1]
+        """Return the acquisitions of the plate, the first one of each number."""
+        known: dict[int, PlateAcquisition] = {}
+        for one in self._plate_model().acquisitions:
+            if one.id >= 0:
+                known.setdefault(one.id, one)
+        return tuple(known.values())
 
     def _plate_model(self) -> PlateModel:
         """Return what the root says, without what cannot be true."""
@@ -316,12 +321,11 @@ def _group_of(path: str) -> str:
 
 
 def _lines(listed: tuple[str, ...], used: list[str]) -> tuple[str, ...]:
-    """Return the rows or columns: those that are listed and lawful, and those in use."""
+    """Return the rows or columns: those that are listed and lawful, and those in use, which rule over the case."""
     lawful = dict.fromkeys(name for name in listed if name.isascii() and name.isalnum())
-    folded = {name.lower() for name in lawful}
-    more = [name for name in sorted(set(used), key=natural_key) if name not in lawful]
+    more = sorted({name for name in used if name not in lawful}, key=natural_key)
     if not more:
         return tuple(lawful)
-    both = {name: None for name in lawful if name in used or name.lower() not in {one.lower() for one in more}}
-    both |= dict.fromkeys(more)
-    return tuple(sorted(both, key=natural_key)) if folded or more else tuple(both)
+    folded = {name.lower() for name in more}
+    kept = [name for name in lawful if name in used or name.lower() not in folded]
+    return tuple(sorted((*kept, *more), key=natural_key))
