@@ -86,6 +86,7 @@ BEYOND = {
     "a level is of another zarr version",
     "a level on disk is not listed",
     "a listed level is absent",
+    "a further system starts from another than the levels lead to",
     "a label is of floats",
     "a label has another size",
     "a row is of another zarr version",
@@ -126,7 +127,7 @@ def test_a_plate_that_lost_its_documents_is_a_plate_again_for_others(version, la
             (tmp_path / "p.zarr" / path / name).unlink(missing_ok=True)
     # Without a document at the root it is no Zarr store to anybody.
     (tmp_path / "p.zarr" / (".zgroup" if version == "0.4" else "zarr.json")).write_text("{}")
-    assert repair(tmp_path / "p.zarr", apply=True).lost == ()
+    assert [one.path for one in repair(tmp_path / "p.zarr", apply=True).lost] == [IMAGE]  # its stage position
     yaozarrs.validate_zarr_store(str(tmp_path / "p.zarr"))
     assert validate(tmp_path / "p.zarr", deep=True).valid
 
@@ -166,6 +167,39 @@ def test_unknown_keys_survive_and_the_old_documents_are_kept(labelled, tmp_path)
     assert (new["ome"]["plate"]["x_mine"], new["ome"]["plate"]["field_count"], new["beside"]) == (1, 2, [2])
     assert report.kept == str(tmp_path / ".p.zarr.repair/1")
     assert (tmp_path / ".p.zarr.repair/1/zarr.json").read_bytes() == damaged
+
+
+def test_what_an_image_says_lawfully_stays_and_another_fills_in_the_rest(labelled, tmp_path):
+    shutil.copytree(labelled["0.5"].path, tmp_path / "p.zarr")
+    path = tmp_path / "p.zarr/B/03/1/zarr.json"
+    told = json.loads(path.read_text())
+    entry, omero = told["attributes"]["ome"]["multiscales"][0], told["attributes"]["ome"]["omero"]
+    for number, level in enumerate(entry["datasets"]):
+        level["coordinateTransformations"][0]["scale"][-2:] = [1.3 * 2**number] * 2
+        level["coordinateTransformations"][1]["translation"][-2:] = [0.65 * (2**number - 1)] * 2
+    omero["channels"][0]["label"] = "MINE"
+    del omero["channels"][1]["label"]
+    omero["channels"][1]["color"] = "blue"
+    path.write_text(json.dumps({**told, "x_beside": 1}))
+    assert repair(tmp_path / "p.zarr", apply=True).lost == ()
+    new = json.loads(path.read_text())
+    assert new["x_beside"] == 1
+    ome = new["attributes"]["ome"]
+    assert ome["multiscales"][0]["datasets"][0]["coordinateTransformations"][0]["scale"][-2:] == [1.3, 1.3]
+    assert [(one["label"], one["color"]) for one in ome["omero"]["channels"]] == [
+        ("MINE", "0000FF"),
+        ("FITC", "00FF00"),
+    ]
+    assert validate(tmp_path / "p.zarr").valid
+
+
+def test_a_damaged_record_is_told_and_nothing_is_raised(clean, tmp_path):
+    shutil.copytree(clean["0.5"].path, tmp_path / "p.zarr")
+    shutil.copytree(clean["0.5"].path.with_name(".p0.5.zarr.openhcs"), tmp_path / ".p.zarr.openhcs")
+    (record,) = (tmp_path / ".p.zarr.openhcs/commits").glob("A01.*.json")
+    record.write_bytes(record.read_bytes()[:-9])
+    report = repair(tmp_path / "p.zarr", apply=True)
+    assert any("A01" in one.message for one in report.lost)
 
 
 def test_the_command_tells_first_and_changes_when_it_is_told_to(labelled, tmp_path, capsys):

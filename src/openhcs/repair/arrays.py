@@ -13,7 +13,7 @@ from openhcs.core.documents import parse_json
 from openhcs.errors import OpenHCSError
 from openhcs.io.zarr_array import ZarrHandle
 from openhcs.io.zarr_document import parse_document
-from openhcs.io.zarr_encode import object_places, object_region
+from openhcs.io.zarr_encode import object_region
 from openhcs.run.survey import join
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ def mended_array(disk: Disk, path: str, siblings: Sequence[str], *, doubted: boo
         return None
     candidates = list(_spellings(own)) if own is not None else []
     candidates += [told for one in siblings if (told := disk.json(join(one, name))) is not None]
-    fitting = [told for told in candidates if told != own and _fits(told, names, path) and _decodes(disk, path, told)]
+    fitting = [
+        told for told in candidates if told != own and _fits(told, names, path) and _decodes(disk, path, told, names)
+    ]
     return json.dumps(fitting[0], indent=2, ensure_ascii=False).encode() if fitting else None
 
 
@@ -80,13 +82,16 @@ def _fits(told: Json, names: set[str], path: str) -> bool:
     return len(places) == len(names) and inside
 
 
-def _decodes(disk: Disk, path: str, told: Json) -> bool:
-    """Return whether the pixels of an array can be read by a document; what is absent reads as its fill value."""
+def _decodes(disk: Disk, path: str, told: Json, names: set[str]) -> bool:
+    """Return whether objects of an array, which all fit its document, can be decoded by it."""
     try:
         document = parse_document(json.dumps(told).encode(), path=path)
         handle = ZarrHandle(Path(disk.tree.root, path), document, fill=True)
-        for place in itertools.islice(object_places(handle.spec), MOST_DECODED):
-            handle.read(object_region(handle.spec, place))
+        pattern = _pattern(told, len(handle.spec.shape))
+        for name in itertools.islice(sorted(names), MOST_DECODED):
+            found = pattern.fullmatch(name)
+            if found is not None:
+                handle.read(object_region(handle.spec, tuple(map(int, found.groups()))))
     except OpenHCSError:
         return False
     return True

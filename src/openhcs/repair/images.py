@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from openhcs.errors import OpenHCSError
 from openhcs.ngff import parse
-from openhcs.ngff.model import Axis, ImageLabel, ImageModel, Level
+from openhcs.ngff.model import Axis, ChannelView, ImageLabel, ImageModel, Level
+from openhcs.ngff.units import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
 SHARED = "coordinateTransformations"
+_COLOR = re.compile(r"[0-9A-Fa-f]{6}")
 
 
 def model_of(disk: Disk, path: str) -> ImageModel | None:
@@ -59,24 +62,63 @@ def mended(
     names = sorted(specs, key=lambda name: specs[name].shape[-2:], reverse=True)
     first = specs[names[0]].shape
     names = [name for name in names if len(specs[name].shape) == len(first)]
-    base = _of_parent(parent, len(first)) or sound or _lawful(model, len(first)) or _bare(specs[names[0]])
+    # What an image says of itself rules where it is lawful; another one fills in the rest.
+    own = _lawful(model, len(first))
+    base = _of_parent(parent, len(first)) or own or sound or _bare(specs[names[0]])
     place = base if parent is not None else model
     levels = _levels(names, [specs[name].shape for name in names], base, place)
     kept = model or ImageModel(axes=base.axes, levels=levels, name=seen.path.replace("/", " "))
     return replace(
         kept,
         name=kept.name or seen.path.replace("/", " "),
-        axes=base.axes,
+        axes=_axes(base, sound),
         levels=levels,
-        channels=kept.channels if parent is not None else base.channels,
+        channels=kept.channels if parent is not None else _channels(kept, sound, base, first),
         empty_omero=False,
         omero=kept.omero or base.omero,
         systems=base.systems,
-        type=kept.type if parent is not None else base.type or kept.type,
-        metadata=kept.metadata if parent is not None else base.metadata or kept.metadata,
+        type=kept.type or (sound.type if sound is not None else None),
+        metadata=kept.metadata or (sound.metadata if sound is not None else None),
         multiscale={key: value for key, value in kept.multiscale.items() if key != SHARED},
         label=None if parent is None else _label(kept.label, seen.path),
     )
+
+
+def _axes(base: ImageModel, sound: ImageModel | None) -> tuple[Axis, ...]:
+    """Return axes whose units have their lawful names; where one has none, that of a sound image."""
+    theirs = {axis.name: axis.unit for axis in sound.axes} if sound is not None else {}
+    typed = [replace(axis, type=TYPES.get(axis.name.lower(), axis.type)) for axis in base.axes]
+    return tuple(replace(axis, unit=_unit(axis, theirs.get(axis.name))) for axis in typed)
+
+
+def _unit(axis: Axis, other: str | None) -> str | None:
+    if axis.unit is None or axis.type not in ("space", "time"):
+        return axis.unit
+    try:
+        return canonical(axis.unit, axis.type)
+    except OpenHCSError:
+        return other or axis.unit
+
+
+def _channels(
+    kept: ImageModel, sound: ImageModel | None, base: ImageModel, shape: tuple[int, ...]
+) -> tuple[ChannelView, ...]:
+    """Return an image's channels: what is wrong of one, or missing, as a sound image has it."""
+    count = shape[base.axis_names.index("c")] if "c" in base.axis_names else 1
+    theirs = sound.channels if sound is not None and len(sound.channels) == count else ()
+    if len(kept.channels) != count:
+        return theirs
+    return tuple(_channel(one, theirs[number] if theirs else ChannelView()) for number, one in enumerate(kept.channels))
+
+
+def _channel(one: ChannelView, other: ChannelView) -> ChannelView:
+    color = one.color if one.color is not None and _COLOR.fullmatch(one.color) else other.color or one.color
+    told = one.window
+    fits = told is not None and told.min <= told.start <= told.end <= told.max and told.min < told.max
+    window, label = (told if fits else other.window or told), one.label or other.label
+    given = {"color": color, "window": window, "label": label}
+    extra = {key: value for key, value in one.extra.items() if given.get(key) is None}
+    return replace(one, color=color, window=window, label=label, extra=extra)
 
 
 def _label(label: ImageLabel | None, path: str) -> ImageLabel:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from openhcs.check.findings import ERROR
 from openhcs.check.validate import output_of, validate
-from openhcs.errors import InputError, NotFound
+from openhcs.errors import FormatError, InputError, NotFound
 from openhcs.io.fsops import FileOps
 from openhcs.io.ozx import SUFFIX as OZX
 from openhcs.io.strangers import read_plain
@@ -16,7 +16,7 @@ from openhcs.ledger.ledger import Ledger
 from openhcs.repair.records import changes_by_records
 from openhcs.repair.report import Loss, RepairReport
 from openhcs.repair.store import changes_by_disk
-from openhcs.run.close import close
+from openhcs.run.close import derive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,16 +75,20 @@ def repair(path: str | Path, *, apply: bool = False, deep: bool = False, ops: Fi
 
 def _output(output: Path, ops: FileOps, *, apply: bool, deep: bool) -> RepairReport:
     ledger = Ledger(output, ops)
-    report = validate(output, deep=deep)
-    changes = changes_by_records(ledger)
+    changes: list[Change] = []
+    losses: list[Loss] = []
     kept = ""
-    if apply:
-        with ledger.closing():
-            changes = changes_by_records(ledger)
-            kept = _put(output, changes, ops, ledger.folder / "repair") if changes else ""
-        close(ledger)
-        report = validate(output, deep=deep)
-    return _report(output, report, changes, [], applied=apply, kept=kept)
+    try:
+        changes = changes_by_records(ledger)
+        if apply:
+            with ledger.closing():
+                changes = changes_by_records(ledger)
+                kept = _put(output, changes, ops, ledger.folder / "repair") if changes else ""
+                derive(ledger, final=True)
+    except FormatError as error:
+        # Without a record nobody knows what its well was, nor which documents the plate has.
+        losses = [Loss(path=str(error.path or ledger.folder), message=error.message)]
+    return _report(output, validate(output, deep=deep), changes, losses, applied=apply, kept=kept)
 
 
 def _put(folder: Path, changes: Sequence[Change], ops: FileOps, keep: Path) -> str:

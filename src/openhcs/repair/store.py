@@ -57,7 +57,11 @@ def changes_by_disk(folder: Path, found: Report) -> tuple[list[Change], list[Los
             path=folder,
         )
     mender = _Mender(disk, found)
-    return list(mender.changes()), mender.losses
+    changes = list(mender.changes())
+    if changes and ".zmetadata" in disk.tree.list():
+        told = "this file repeats documents as they were before"
+        mender.losses.append(Loss(path=".zmetadata", message=told, remedy="Remove it, or consolidate anew."))
+    return changes, mender.losses
 
 
 class _Mender:
@@ -124,6 +128,10 @@ class _Mender:
         if made is None:
             self._lost(seen.path, "none of its arrays can be read: the image is lost", "Restore it from a copy.")
             return None
+        if model is None:
+            size = "" if sound is not None or parent is not None else "pixel size, "
+            told = f"its document is gone, and with it {size}stage position and names that stood there alone"
+            self._lost(seen.path, told, "Look them up, or restore the document from a copy.")
         for name in [] if model is None else [one.path for one in model.levels if one.path not in seen.levels]:
             self._lost(f"{seen.path}/{name}", "this level is listed and not there", "Make the levels anew.")
         return made
@@ -286,8 +294,10 @@ class _Mender:
         """Yield the files of a group that are not as they should be."""
         why = f"the document of {what}"
         if self.disk.zarr_format == 3:
-            told = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
-            if self.disk.json(join(path, "zarr.json")) != told:
+            there = self.disk.json(join(path, "zarr.json")) or {}
+            beside = {key: value for key, value in there.items() if key != "consolidated_metadata"}
+            told = {**beside, "zarr_format": 3, "node_type": "group", "attributes": attributes}
+            if beside != told:
                 yield Change(path=join(path, "zarr.json"), data=encode(told), why=why)
             return
         if self.disk.json(join(path, ".zattrs")) != attributes and (
