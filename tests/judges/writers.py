@@ -99,13 +99,25 @@ def openreadout(folder: Path, version: str) -> None:
     orr.export(str(source), str(folder))
 
 
+def yaozarrs_plate(folder: Path, version: str) -> None:
+    if version != "0.5":
+        raise NotImplementedError("0.5 alone")
+    peers.yaozarrs_plate(folder, version)
+
+
+def yaozarrs_image(folder: Path, version: str) -> None:
+    if version != "0.5":
+        raise NotImplementedError("0.5 alone")
+    peers.yaozarrs_image(folder, version)
+
+
 WRITERS = {
     "ngff-zarr plate": (peers.ngff_zarr_plate, "ngff-zarr"),
     "ngff-zarr image": (peers.ngff_zarr_image, "ngff-zarr"),
     "ome-zarr-py plate": (peers.ome_zarr_py_plate, "ome-zarr"),
     "ome-zarr-py image": (peers.ome_zarr_py_image, "ome-zarr"),
-    "yaozarrs plate": (peers.yaozarrs_plate, "yaozarrs"),
-    "yaozarrs image": (peers.yaozarrs_image, "yaozarrs"),
+    "yaozarrs plate": (yaozarrs_plate, "yaozarrs"),
+    "yaozarrs image": (yaozarrs_image, "yaozarrs"),
     "ngio plate": (ngio, "ngio"),
     "iohub plate": (iohub, "iohub"),
     "acquire-zarr plate": (acquire_zarr, "acquire-zarr"),
