@@ -34,3 +34,11 @@ def test_all_see_the_same(plate, fact):
     meant = {"channels": ["DAPI", "FITC"], "colors": ["0000FF", "00FF00"], "pixel_size": [0.65, 0.65]}
     if fact in meant:
         assert all(one == meant[fact] for one in reference.values())
+
+
+@pytest.mark.parametrize("name", ["openhcs run 0.4", "openhcs run 0.5"])
+def test_labels_of_every_image_are_seen(name, tmp_path):
+    store = verdicts.make_ours(name, tmp_path)
+    for judge in ("zarr-python", "ngio", "ome-zarr-py", "napari"):
+        seen = verdicts.ask(judge, store)["seen"]
+        assert [list(one["labels"]) for one in seen.values()] == [["nuclei"]] * 6, judge
