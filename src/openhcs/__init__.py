@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         ZarrCompressor,
     )
     from openhcs.core.config import GlobalPipelineConfig, VFSConfig, ZarrConfig
-    from openhcs.core.special import special_outputs
+    from openhcs.core.special import special_inputs, special_outputs
     from openhcs.core.steps import FunctionStep
     from openhcs.errors import OpenHCSError
     from openhcs.io.filemanager import FileManager
@@ -46,6 +46,7 @@ __all__ = [
     "ZarrConfig",
     "convert",
     "open_plate",
+    "special_inputs",
     "special_outputs",
     "validate",
 ]
@@ -57,7 +58,7 @@ _HOMES = {
         *("ZarrChunkStrategy", "ZarrCompressor"),
     ),
     "openhcs.core.config": ("GlobalPipelineConfig", "VFSConfig", "ZarrConfig"),
-    "openhcs.core.special": ("special_outputs",),
+    "openhcs.core.special": ("special_inputs", "special_outputs"),
     "openhcs.core.steps": ("FunctionStep",),
     "openhcs.errors": ("OpenHCSError",),
     "openhcs.io.filemanager": ("FileManager",),

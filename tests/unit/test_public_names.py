@@ -26,6 +26,7 @@ PUBLIC = {
     "ZarrConfig": "openhcs.core.config",
     "convert": "openhcs.run.convert",
     "open_plate": "openhcs.run.reader",
+    "special_inputs": "openhcs.core.special",
     "special_outputs": "openhcs.core.special",
     "validate": "openhcs.check.validate",
 }

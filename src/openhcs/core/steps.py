@@ -13,12 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from openhcs.constants.constants import GroupBy, MaterializationBackend, VariableComponents
 from openhcs.core import checks
-from openhcs.core.special import special_outputs_of
+from openhcs.core.special import special_inputs_of, special_outputs_of
 from openhcs.errors import InvalidType, InvalidValue
+
+if TYPE_CHECKING:
+    from openhcs.core.special import Output
 
 Function = Callable[..., Any]
 DTYPES = (
@@ -42,13 +45,23 @@ class Call:
         return str(getattr(inner, "__name__", type(inner).__name__))
 
     @property
-    def outputs(self) -> tuple[str, ...]:
-        """Return the names of what the function gives beside its image, all labels, in order."""
-        return tuple(name for name, _ in special_outputs_of(self.func))
+    def outputs(self) -> tuple[Output, ...]:
+        """Return what the function gives beside its image, in order."""
+        return special_outputs_of(self.func)
 
-    def __call__(self, stack: Any) -> Any:
-        """Call the function with a stack (n, y, x) and its arguments."""
-        return self.func(stack, **self.kwargs)
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Return the names of what the function gives beside its image, in order."""
+        return tuple(one.name for one in self.outputs)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Return the names of what the function takes of earlier steps."""
+        return special_inputs_of(self.func)
+
+    def __call__(self, *stack: Any, **given: Any) -> Any:
+        """Call the function with a stack (n, y, x), if there is one, its special inputs and its arguments."""
+        return self.func(*stack, **given, **self.kwargs)
 
 
 Chain = tuple[Call, ...]
@@ -60,7 +73,10 @@ def parse_call(item: object) -> Call:
         case tuple((func, kwargs)) if callable(func) and isinstance(kwargs, Mapping):
             if bad := [key for key in kwargs if not isinstance(key, str)]:
                 raise InvalidType(f"arguments of {Call(func).name} are named by texts, not {bad[0]!r}")
-            return Call(func, dict(kwargs))
+            call = Call(func, dict(kwargs))
+            if twice := [name for name in call.inputs if name in kwargs]:
+                raise InvalidValue(f"{call.name} takes {twice[0]!r} of an earlier step; leave it out of its arguments")
+            return call
         case tuple((func,)) if callable(func):
             return Call(func)
         case _ if callable(item):
@@ -140,7 +156,8 @@ class FunctionStep:
     func
         a function pattern (see the module). A function gets a stack (n, y, x), numpy, its own to
         change, and returns (m, y, x) or (y, x), which counts as m = 1; one that declares
-        `openhcs.core.special.special_outputs` returns (image, first, second, …).
+        `openhcs.core.special.special_outputs` returns (image, first, second, …), and one that declares
+        `openhcs.core.special.special_inputs` gets these by name. Over wells it gets these alone.
     name
         shown in plans and paths; by default the first function's name.
     variable_components
@@ -211,7 +228,17 @@ class FunctionStep:
     @property
     def outputs(self) -> frozenset[str]:
         """Names of what its functions give beside images."""
-        return frozenset(name for chain in self.chains.values() for call in chain for name in call.outputs)
+        return frozenset(one.name for chain in self.chains.values() for call in chain for one in call.outputs)
+
+    @property
+    def inputs(self) -> frozenset[str]:
+        """Names of what its functions take of earlier steps."""
+        return frozenset(name for chain in self.chains.values() for call in chain for name in call.inputs)
+
+    @property
+    def over_wells(self) -> bool:
+        """Whether it stacks wells: then it sees no image, only what earlier steps made of them."""
+        return VariableComponents.WELL in self.variable_components
 
     @property
     def by_value(self) -> bool:

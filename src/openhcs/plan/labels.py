@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from openhcs.core.special import LABELS
 from openhcs.errors import PlanError
 from openhcs.plan.layers import label_keys
 from openhcs.plan.model import LabelTarget
@@ -96,7 +97,7 @@ def _outputs(step: FunctionStep, planned: PlanStep) -> list[_Output]:
 
 
 def _names(step: FunctionStep, planned: PlanStep, chain: Chain) -> list[str]:
-    names = [name for call in chain for name in call.outputs]
+    names = [one.name for call in chain for one in call.outputs if one.kind == LABELS]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise PlanError(

@@ -6,80 +6,189 @@ A stack is (n, y, x). A 2-D result counts as one plane. Whatever a function rais
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from openhcs.core.special import LABELS, OBJECT
 from openhcs.core.steps import DTYPES
 from openhcs.errors import StepError
+from openhcs.run.values import NoSuchValueError, plain_kind, settled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from openhcs.core.special import Output
     from openhcs.core.steps import Call, Chain
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class Made(NamedTuple):
-    """What a chain made: planes (m, y, x), and label planes (k, y, x) by name."""
+    """What a chain made: planes (m, y, x), label planes (k, y, x) by name, and other special outputs by name.
+
+    ``same`` says that the planes are the very array that came in.
+    """
 
     planes: Array
     labels: Mapping[str, Array]
+    values: Mapping[str, Any]
+    same: bool = False
+
+
+class Place(NamedTuple):
+    """Where a chain is called, for messages: step, well, and the group in words."""
+
+    step: str
+    well: str
+    where: str
 
 
 def call_chain(
-    chain: Chain, stack: Array, *, step: str, well: str, where: str, label_planes: int | None = None
+    chain: Chain,
+    stack: Array,
+    place: Place,
+    *,
+    given: Mapping[str, Any] | None = None,
+    label_planes: int | None = None,
 ) -> Made:
     """Return what a chain of functions makes of a stack (n, y, x).
 
     The functions may change ``stack``; the planes are the caller's own: an array that somebody else
     still holds, such as a buffer that a function uses again, is copied. Labels are to be stored before
-    another function is called. ``where`` names the group in messages; ``label_planes`` is how many
-    planes labels of this stack have, by default n.
+    another function is called.
+
+    Parameters
+    ----------
+    given
+        special outputs of earlier steps by name; a function gets those it declares, and those that an
+        earlier one of the chain made.
+    label_planes
+        how many planes labels of this stack have, by default n.
 
     Raises
     ------
     StepError
-        a function raised, or returned what is no stack of planes or no labels of them.
+        a function raised, or returned what is no stack of planes, no labels of them, or no value of the
+        kind declared.
     """
+    first = stack
     shape = (len(stack) if label_planes is None else label_planes, *stack.shape[1:])
+    known = dict(given or {})
     labels: dict[str, Array] = {}
+    values: dict[str, Any] = {}
     for number, call in enumerate(chain, start=1):
-        try:
-            stack, made = _call(call, stack, shape)
-        except _BadResultError as bad:
-            raise StepError(f"step {step}: {call.name} on {where} returned {bad}", well=well, step=step) from None
-        except (Exception, SystemExit) as error:  # the worker's edge: anything a user's function raises
-            last = f"{type(error).__name__}: {error}"
-            failed = StepError(f"step {step}: {call.name} raised on {where}: {last}", well=well, step=step)
-            failed.add_note(traceback.format_exc())
-            raise failed from error
+        with told(call, place):
+            stack, more = _call(call, stack, known)
+            made = _sorted_out(call.outputs, more, shape)
         # The next function may change what it is given, and labels may share it.
-        labels |= made if number == len(chain) else {name: array.copy() for name, array in made.items()}
-    return Made(stack, labels)
+        last = number == len(chain)
+        labels |= {name: array if last else array.copy() for name, array in made.labels.items()}
+        values |= made.values
+        known |= {name: read_only(array) for name, array in labels.items()} | made.values
+    return Made(stack, labels, values, stack is first)
 
 
-class _BadResultError(Exception):
+def call_over_wells(chain: Chain, place: Place, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return, by name, what a chain makes of special inputs alone.
+
+    Raises
+    ------
+    StepError
+        as `call_chain`.
+    """
+    known = dict(given)
+    values: dict[str, Any] = {}
+    for call in chain:
+        with told(call, place):
+            result = call(**{name: known[name] for name in call.inputs})
+            several = result if len(call.outputs) > 1 else (result,)
+            if not isinstance(several, tuple) or len(several) != len(call.outputs):
+                raise BadResultError(f"{_count(result)}; it declares ({', '.join(one.name for one in call.outputs)})")
+            values |= _sorted_out(call.outputs, several, ()).values
+        known |= values
+    return values
+
+
+@contextlib.contextmanager
+def told(call: Call, place: Place) -> Iterator[None]:
+    """Turn what a function raises, or is told about its result, into a `StepError` that says where."""
+    try:
+        yield
+    except BadResultError as bad:
+        text = f"step {place.step}: {call.name} on {place.where} returned {bad}"
+        raise StepError(text, well=place.well, step=place.step) from None
+    except (Exception, SystemExit) as error:  # the worker's edge: anything a user's function raises
+        last = f"{type(error).__name__}: {error}"
+        text = f"step {place.step}: {call.name} raised on {place.where}: {last}"
+        failed = StepError(text, well=place.well, step=place.step)
+        failed.add_note(traceback.format_exc())
+        raise failed from error
+
+
+class BadResultError(Exception):
     """What is wrong with what a function returned."""
 
 
-def _call(call: Call, stack: Array, label_shape: tuple[int, ...]) -> tuple[Array, dict[str, Array]]:
-    result, holders = _take(call, stack)
+def read_only(array: Array) -> Array:
+    """Return a view that cannot be written through."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _call(call: Call, stack: Array, known: Mapping[str, Any]) -> tuple[Array, tuple[Any, ...]]:
+    """Return the planes (m, y, x) that a call makes, and what it returns beside them."""
+    result, holders = _take(partial(call, **{name: known[name] for name in call.inputs}), stack)
     several = isinstance(result, tuple)
-    if problem := _form_problem(result, call.outputs):
-        raise _BadResultError(problem)
+    if problem := _form_problem(result, [one.name for one in call.outputs]):
+        raise BadResultError(problem)
     image, *more = result if several else (result,)
     if problem := _problem(image):
-        raise _BadResultError(problem)
-    labels = {name: _labels(name, value, label_shape) for name, value in zip(call.outputs, more, strict=True)}
+        raise BadResultError(problem)
     array = np.asarray(image)
     held = holders > FRESH[several, array.base is not None]
     if image is not stack and array.base is not stack and held:
         array = array.copy()
-    return (array[None] if array.ndim == 2 else array), labels
+    return (array[None] if array.ndim == 2 else array), tuple(more)
+
+
+class _SortedOut(NamedTuple):
+    labels: dict[str, Array]
+    values: dict[str, Any]
+
+
+def _sorted_out(outputs: tuple[Output, ...], more: Sequence[Any], label_shape: tuple[int, ...]) -> _SortedOut:
+    """Return special outputs by name, labels apart, each held to its kind."""
+    found = _SortedOut({}, {})
+    for output, value in zip(outputs, more, strict=True):
+        if output.kind == LABELS:
+            found.labels[output.name] = _labels(output.name, value, label_shape)
+            continue
+        kind = output.kind or plain_kind(value)
+        if kind is None:
+            raise BadResultError(
+                f"{_count(value)} for {output.name!r}, whose kind is not plain; say it, as in "
+                f'@special_outputs({output.name}="array")'
+            )
+        if value is None and kind != OBJECT:
+            raise BadResultError(f"None for the {kind} {output.name!r}")
+        try:
+            found.values[output.name] = settled(kind, value)
+        except NoSuchValueError as error:
+            raise BadResultError(f"{error}, for the {kind} {output.name!r}") from None
+    return found
+
+
+def _count(value: object) -> str:
+    """Return in words what a value is, as far as its form goes."""
+    if isinstance(value, tuple):
+        return f"{len(value)} things"
+    return "None" if value is None else f"{type(value).__name__} alone"
 
 
 def _take(call: Callable[[Array], Any], stack: Array) -> tuple[Any, int]:
@@ -107,7 +216,7 @@ FRESH = {kind: _take(make, _ONE)[1] for kind, make in _KINDS.items()}
 interpreters count differently."""
 
 
-def _form_problem(result: object, declared: tuple[str, ...]) -> str | None:
+def _form_problem(result: object, declared: list[str]) -> str | None:
     """Return what is wrong with how many things a function returned, or None."""
     if not declared:
         if not isinstance(result, tuple):
@@ -137,20 +246,20 @@ def _problem(result: object) -> str | None:
 def _labels(name: str, value: object, shape: tuple[int, ...]) -> Array:
     """Return labels (k, y, x) if they are integers from 0 on, of the stack that went in."""
     if value is None:
-        raise _BadResultError(f"None for the labels {name!r}")
+        raise BadResultError(f"None for the labels {name!r}")
     array = np.asarray(value)
     if array.dtype.name not in DTYPES or array.dtype.kind not in "iu":
-        raise _BadResultError(
+        raise BadResultError(
             f"an array of {array.dtype} for the labels {name!r}; labels are integers, 0 for background and a number "
             "for each object (scipy.ndimage.label gives them)"
         )
     full = array[None] if array.ndim == 2 else array
     if full.shape != shape:
-        raise _BadResultError(
+        raise BadResultError(
             f"an array of shape {array.shape} for the labels {name!r}; labels of this stack are {shape}: a plane per "
             "plane that went in, those of several channels counted once. Labels of a projection belong into the step "
             "after it."
         )
     if array.dtype.kind == "i" and array.min() < 0:
-        raise _BadResultError(f"negative numbers for the labels {name!r}; labels count from 0, the background, on")
+        raise BadResultError(f"negative numbers for the labels {name!r}; labels count from 0, the background, on")
     return full

@@ -18,7 +18,7 @@ from openhcs.plan.bind import pipeline_planes, readable, source_layer
 from openhcs.plan.facts import Probed
 from openhcs.plan.layers import PASS, groups_of, label_keys, stack_keys
 from openhcs.plan.partition import first_step, next_keys, settled
-from openhcs.run.calls import call_chain
+from openhcs.run.calls import Place, call_chain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -87,7 +87,7 @@ def _with_more(plate: PlateIndex, steps: Sequence[FunctionStep], found: Mapping[
         if number not in found or step.group_by is not GroupBy.WELL:
             continue
         for name in sorted(step.outputs - found[number].labels.keys()):
-            makers = (well for well, chain in step.chains.items() if any(name in call.outputs for call in chain))
+            makers = (well for well, chain in step.chains.items() if any(name in call.output_names for call in chain))
             chosen += [well for well in makers if well is not None and well in plate.by_well][:1]
     return list(dict.fromkeys(chosen))
 
@@ -147,19 +147,20 @@ class _Probe:
                 continue
             stack = self._stack(len(self.planned), keys)
             count = len(stack)
-            out, labels = self._call(step, chain, stack, keys)
+            made = self._call(step, chain, stack, keys)
+            out = made.planes
             results[chain] = Probed(
                 planes_in=count,
                 planes_out=len(out),
                 dtype=out.dtype.name,
                 plane_shape=(out.shape[1], out.shape[2]),
-                labels={name: array.dtype.name for name, array in labels.items()},
+                labels={name: array.dtype.name for name, array in made.labels.items()},
             )
         return _agreed(step, planned, results)
 
     def _call(self, step: FunctionStep, chain: str | None, stack: Array, keys: tuple[Key, ...]) -> Made:
         where, labels = _where(self.well, keys), len(label_keys(keys))
-        return call_chain(step.chains[chain], stack, step=step.name, well=self.well, where=where, label_planes=labels)
+        return call_chain(step.chains[chain], stack, Place(step.name, self.well, where), label_planes=labels)
 
     def _gaps(self, keys: tuple[Key, ...]) -> int:
         known = (self.planes.get(key) for key in keys)

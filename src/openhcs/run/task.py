@@ -22,6 +22,7 @@ from openhcs.plan.layers import PASS, groups_by_step, label_keys, planes_by_step
 from openhcs.plan.schedule import schedule
 from openhcs.run.attempt import Report
 from openhcs.run.calls import Made, call_chain
+from openhcs.run.calls import Place as CallPlace
 from openhcs.run.derive import output_facts, well_documents
 from openhcs.run.labels import LabelSink
 from openhcs.run.mailbox import Mailbox
@@ -274,15 +275,13 @@ class _TaskRun:
 
     def _call(self, call: Scheduled, stack: Array) -> Made:
         if call.group.chain == PASS:
-            return Made(stack, {})
+            return Made(stack, {}, {})
         step = self.recipe.steps[call.step]
         site, where = call.group.inputs[0][1], self._where(call.group)
         made = call_chain(
             self.job.chains[call.step][call.group.chain],
             stack,
-            step=step.name,
-            well=self.task.well,
-            where=where,
+            CallPlace(step.name, self.task.well, where),
             label_planes=len(label_keys(call.group.inputs)),
         )
         planes = made.planes

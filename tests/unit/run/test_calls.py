@@ -11,14 +11,14 @@ import pytest
 from openhcs.core.special import special_outputs
 from openhcs.core.steps import parse_chain
 from openhcs.errors import StepError
-from openhcs.run.calls import call_chain
+from openhcs.run.calls import Place, call_chain
 
 BUFFER = np.zeros((2, 3, 4), np.uint16)
 
 
 def call(func, stack=None):
     stack = np.ones((2, 3, 4), np.uint16) if stack is None else stack
-    return call_chain(parse_chain(func), stack, step="s", well="A01", where="A01 site 1").planes
+    return call_chain(parse_chain(func), stack, Place("s", "A01", "A01 site 1")).planes
 
 
 def test_a_plane_counts_as_a_stack_of_one():
@@ -94,8 +94,7 @@ def test_an_interrupt_is_not_swallowed():
 def labelled(func, stack=None, label_planes=None, names=("nuclei",)):
     stack = np.ones((2, 3, 4), np.uint16) if stack is None else stack
     chain = func if isinstance(func, list) else [special_outputs(**dict.fromkeys(names, "labels"))(func)]
-    where = "A01 site 1"
-    return call_chain(parse_chain(chain), stack, step="s", well="A01", where=where, label_planes=label_planes)
+    return call_chain(parse_chain(chain), stack, Place("s", "A01", "A01 site 1"), label_planes=label_planes)
 
 
 def test_labels_come_beside_the_image_by_name():

@@ -15,7 +15,7 @@ from skimage.morphology import footprint_rectangle
 from skimage.morphology import white_tophat as tophat_of_skimage
 
 from openhcs import steps
-from openhcs.core.special import special_outputs_of
+from openhcs.core.special import Output, special_outputs_of
 from openhcs.errors import InvalidValue, UsageError
 
 Function = Callable[..., Any]
@@ -153,7 +153,7 @@ def test_finding_objects_leaves_the_stack_as_it_was() -> None:
     stack.flags.writeable = False
     assert labels(stack).dtype == "uint32"
     np.testing.assert_array_equal(stack, before)
-    assert special_outputs_of(steps.threshold_label) == (("objects", "labels"),)
+    assert special_outputs_of(steps.threshold_label) == (Output("objects", "labels"),)
 
 
 def test_more_objects_than_the_dtype_counts_are_refused() -> None:
