@@ -1,112 +1,151 @@
-"""Memory and space: what each well takes, how many run at once, and whether the results fit."""
+"""Memory and space: how many wells run at once, what becomes of one that is too large, whether results fit.
+
+A run takes what its processes take before any task, and the peaks of the tasks that run. Tasks start
+while that fits the budget. A well that does not fit at all is handed to the writer image by image and
+lets its planes wait on a disk, if the user named a place for them; else the plan is refused with the
+numbers and the ways out.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from openhcs.core.plate import PlaneState
 from openhcs.errors import OutOfBudget, StorageFull
-from openhcs.plan.labels import labels_of
-from openhcs.plan.layers import groups_by_step, planes_by_step
-from openhcs.plan.model import Task
-from openhcs.plan.schedule import image_of, peak_bytes
-from openhcs.plan.sizes import DISK, plane_bytes, stored
+from openhcs.plan.peak import MARGIN, largest_call, waits_in_memory
+from openhcs.plan.tasks import tasks_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from openhcs.core.config import GlobalPipelineConfig
-    from openhcs.core.plate import Key, PlateIndex
+    from openhcs.core.plate import PlateIndex
     from openhcs.plan.facts import Facts
-    from openhcs.plan.model import Layer, Plan, Recipe, Target
+    from openhcs.plan.model import Plan, Recipe, Task
 
 SHARE_OF_MEMORY = 0.6
 SHARE_STORED = 0.5
 """Stored bytes per raw byte, on the safe side of what 12-bit images compress to."""
-
-
-def tasks_of(index: PlateIndex, recipe: Recipe) -> tuple[Task, ...]:
-    """Return one task per well, with what it takes."""
-    known: dict[tuple[Key, ...], _Measured] = {}
-    by_well = any(step.group_by == "well" for step in recipe.steps)
-    tasks = []
-    for well, planes in index.by_well.items():
-        keys = tuple(plane.key for plane in planes)
-        if keys not in known or by_well:
-            known[keys] = _measure(recipe, keys, well)
-        bytes_in = sum(plane.state is PlaneState.PRESENT for plane in planes) * plane_bytes(recipe.source)
-        tasks.append(
-            Task(
-                well=well,
-                planes=planes,
-                bytes_in=bytes_in,
-                **asdict(known[keys]),
-            )
-        )
-    return tuple(tasks)
+PROCESS = 100 * 10**6
+"""Bytes that a process takes before any task: Python and the libraries of common steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Measured:
-    """What wells with the same planes have in common."""
+class Admitted:
+    """Tasks that fit: how many run at once, the whole budget, and the room of it that tasks share."""
 
-    calls: int
-    peak_bytes: int
-    images: tuple[int, ...]
-    labels: tuple[int, ...]
-    stored: tuple[tuple[int, int], ...]
+    recipe: Recipe
+    tasks: tuple[Task, ...]
+    workers: int
+    budget: int
+    room: int
 
-
-def _measure(recipe: Recipe, keys: tuple[Key, ...], well: str) -> _Measured:
-    groups = groups_by_step(recipe, keys, well)
-    made = planes_by_step(keys, groups)
-    images = [{image_of(key) for key in made[target.after]} for target in recipe.targets]
-    labels = [{image_of(key) for key in found} for found in labels_of(recipe, groups)]
-    taken = [
-        _planes(target, len(made[target.after])) if target.backend == DISK else _stored(recipe, target.layer, found)
-        for target, found in zip(recipe.targets, images, strict=True)
-    ]
-    taken += [
-        _stored(recipe, replace(recipe.targets[label.target].layer, dtype=label.dtype), found, without_channels=True)
-        for label, found in zip(recipe.labels, labels, strict=True)
-    ]
-    return _Measured(
-        calls=sum(len(step) for step in groups),
-        peak_bytes=peak_bytes(recipe, keys, well),
-        images=tuple(map(len, images)),
-        labels=tuple(map(len, labels)),
-        stored=tuple(taken),
-    )
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of it."""
+        if not self.recipe.spill:
+            return ()
+        vfs = self.recipe.config.vfs
+        where = vfs.spill_dir or f"the intermediate backend ({vfs.intermediate_backend.value})"
+        return (f"memory has no room for a whole well: planes that wait are kept in {where}, which takes time",)
 
 
-def _planes(target: Target, count: int) -> tuple[int, int]:
-    return count, count * plane_bytes(target.layer)
+def may_start(running: Iterable[int], peak: int, room: int) -> bool:
+    """Return whether a task may start beside those that run: the sum of their peaks fits, or it runs alone.
+
+    >>> may_start([400, 300], 300, 1000), may_start([400, 300], 301, 1000), may_start([], 2000, 1000)
+    (True, False, True)
+    """
+    taken = sum(running)
+    return not taken or taken + peak <= room
 
 
-def _stored(
-    recipe: Recipe, layer: Layer, images: set[tuple[int, int]], *, without_channels: bool = False
-) -> tuple[int, int]:
-    """Return the objects and raw bytes of site images: those of one acquisition are alike."""
-    objects = raw = 0
-    for acquisition, count in Counter(acquisition for acquisition, _ in images).items():
-        one = stored(layer, recipe.config.zarr, acquisition, without_channels=without_channels)
-        objects, raw = objects + count * one.objects, raw + count * one.raw_bytes
-    return objects, raw
+def admit(index: PlateIndex, recipe: Recipe, facts: Facts) -> Admitted:
+    """Return the tasks of a plan and how they share memory.
 
-
-def admit(tasks: tuple[Task, ...], config: GlobalPipelineConfig, facts: Facts) -> tuple[int, int]:
-    """Return how many workers run at once, and the memory they share."""
+    Raises
+    ------
+    OutOfBudget
+        one well needs more than there is; tells how much, and what would help.
+    """
+    config = recipe.config
     budget = config.vfs.memory_budget or int(facts.memory * SHARE_OF_MEMORY)
-    peak = max(task.peak_bytes for task in tasks)
-    if peak > budget:
-        worst = max(tasks, key=lambda task: task.peak_bytes)
-        raise OutOfBudget(
-            f"well {worst.well} would need {peak / 1e6:.0f} MB and the budget is {budget / 1e6:.0f} MB. Raise "
-            "vfs.memory_budget, stack fewer components, or keep fewer steps.",
-            well=worst.well,
-        )
-    wanted = config.num_workers or facts.cores
-    return max(1, min(wanted, len(tasks), budget // max(1, peak))), budget
+    wanted = min(config.num_workers or facts.cores, len(index.wells))
+    threads = max(1, facts.cores // wanted)
+    tasks = _taught(tasks_of(index, recipe, threads=threads), facts.measured.get(recipe.plan_id, {}))
+    ways = [(recipe, tasks)]
+    if recipe.steps:
+        spilling = replace(recipe, spill=True)
+        ways.append((spilling, ()))
+    for way, its_tasks in ways if may_spill(config) else ways[:1]:
+        found = its_tasks or tasks_of(index, way, threads=threads)
+        workers = _workers(found, wanted, budget, way)
+        if workers:
+            room = budget - processes(workers, way)
+            return Admitted(recipe=way, tasks=found, workers=workers, budget=budget, room=room)
+    raise _refusal(index, recipe, tasks, budget=budget, threads=threads)
+
+
+def may_spill(config: GlobalPipelineConfig) -> bool:
+    """Return whether the user named a place for planes that wait."""
+    return config.vfs.spill_dir is not None or config.vfs.intermediate_backend.value != "memory"
+
+
+def processes(workers: int, recipe: Recipe) -> int:
+    """Return what a run's processes take before any task: one for all where no worker processes are used."""
+    config = recipe.config
+    one = not recipe.steps or config.use_threading or (workers == 1 and config.num_workers == 1)
+    return PROCESS if one else PROCESS * (workers + 2)
+
+
+def _workers(tasks: tuple[Task, ...], wanted: int, budget: int, recipe: Recipe) -> int:
+    """Return the most workers that can have a task each, the largest well included; 0 if it does not fit."""
+    peaks = sorted(task.peak_bytes for task in tasks)
+    sums = list(accumulate(peaks[:wanted]))
+    fits = (
+        workers
+        for workers in range(wanted, 0, -1)
+        if max(peaks[-1], sums[workers - 1]) <= budget - processes(workers, recipe)
+    )
+    return next(fits, 0)
+
+
+def _taught(tasks: tuple[Task, ...], measured: Mapping[str, int]) -> tuple[Task, ...]:
+    """Return tasks with the peaks that an earlier run of this plan showed them to have, and a margin.
+
+    The well that came out highest against its prediction sets the measure for all.
+    """
+    known = [measured[task.well] / task.peak_bytes for task in tasks if task.well in measured]
+    if not known:
+        return tasks
+    return tuple(replace(task, peak_bytes=int(task.peak_bytes * max(known) * MARGIN)) for task in tasks)
+
+
+def _refusal(index: PlateIndex, recipe: Recipe, tasks: tuple[Task, ...], *, budget: int, threads: int) -> OutOfBudget:
+    """Return the error for a well that does not fit, with what each way out would need."""
+    worst = max(tasks, key=lambda task: task.peak_bytes)
+    base = processes(1, recipe)
+    ways = [f"vfs.memory_budget of {_mb(worst.peak_bytes + base)} or more"]
+    alone = processes(1, replace(recipe, config=replace(recipe.config, num_workers=1)))
+    if alone < base:
+        ways.append(f"num_workers=1 (one process for all, {_mb(worst.peak_bytes + alone)})")
+    if recipe.steps and waits_in_memory(recipe):
+        spilled = tasks_of(index.only([worst.well]), replace(recipe, spill=True), threads=threads)[0].peak_bytes
+        if spilled < worst.peak_bytes:
+            ways.append(f"vfs.spill_dir, a folder where planes wait ({_mb(spilled + base)})")
+    text = (
+        f"well {worst.well} needs {_mb(worst.peak_bytes)} at once and the processes {_mb(base)}; the budget is "
+        f"{_mb(budget)}. Ways out: {'; '.join(ways)}"
+    )
+    step, planes, size = largest_call(recipe, worst.keys, worst.well)
+    if planes > 1:
+        text += f"; stacking fewer components (a call of step {step} takes {planes} planes and {_mb(size)})"
+    return OutOfBudget(f"{text}.", well=worst.well)
+
+
+def _mb(size: int) -> str:
+    return f"{-(-size // 10**6):,} MB"
 
 
 def check_space(plan: Plan, facts: Facts) -> None:

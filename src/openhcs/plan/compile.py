@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from openhcs.plan import bind
-from openhcs.plan.admit import admit, check_space, tasks_of
+from openhcs.plan.admit import admit, check_space
 from openhcs.plan.declare import check_kept, declare, with_places
 from openhcs.plan.labels import with_labels
 from openhcs.plan.model import Plan, Recipe
@@ -62,16 +62,16 @@ def compile_plan(
     planned = with_places(index, planned, targets, config)
     recipe = Recipe(plan_id="", source=source, steps=planned, targets=targets, labels=labels, config=config)
     recipe = replace(recipe, plan_id=_identity(index.name, recipe))
-    tasks = tasks_of(index, recipe)
-    workers, budget = admit(tasks, config, facts)
+    admitted = admit(index, recipe, facts)
     plan = Plan(
         id=recipe.plan_id,
         index=index,
-        recipe=recipe,
-        tasks=tasks,
-        workers=workers,
-        budget=budget,
-        warnings=(*index.warnings, *notes, *absent, *_warnings(steps, planned), *_sizes(source, planned)),
+        recipe=admitted.recipe,
+        tasks=admitted.tasks,
+        workers=admitted.workers,
+        budget=admitted.budget,
+        room=admitted.room,
+        warnings=(*index.warnings, *notes, *absent, *admitted.notes, *_warnings(steps, planned), *_sizes(source, planned)),
     )
     plan = replace(plan, warnings=(*plan.warnings, *_added(plan)))
     check_space(plan, facts)

@@ -11,13 +11,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probed:
-    """What came of calling a step's functions once: planes in, planes out, dtype, (y, x), dtypes of labels."""
+    """What came of calling a step's functions once: planes in, planes out, dtype, (y, x), dtypes of labels.
+
+    ``scratch`` is as in `openhcs.plan.model.PlanStep`.
+    """
 
     planes_in: int
     planes_out: int
     dtype: str
     plane_shape: tuple[int, int]
     labels: Mapping[str, str] = field(default_factory=dict)
+    scratch: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,8 @@ class Facts:
         make no labels.
     fingerprints
         by step number, a text that changes when the step's functions or arguments do.
+    measured
+        what wells took in an earlier run to the same output, in bytes, by plan and well.
     store_output
         the output is itself a ``.zarr`` store.
     """
@@ -44,4 +50,5 @@ class Facts:
     free_bytes: int | None = None
     probed: Mapping[int, Probed] = field(default_factory=dict)
     fingerprints: Mapping[int, str] = field(default_factory=dict)
+    measured: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     store_output: bool = False

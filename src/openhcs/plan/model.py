@@ -38,7 +38,8 @@ class PlanStep:
     """One step of the plan, the same for every well.
 
     ``picks`` maps a component's value to the key of its functions; empty when one chain serves all.
-    ``out`` is "same", "one" or labels; ``known`` says how that became known.
+    ``out`` is "same", "one" or labels; ``known`` says how that became known. ``scratch`` is what a call was seen
+    to take beyond its stack and what comes out, in bytes per byte of its stack; None: no call was tried.
     """
 
     number: int
@@ -49,6 +50,7 @@ class PlanStep:
     unmatched: str = "error"
     out: str | tuple[int, ...] = "same"
     known: str = "said"
+    scratch: float | None = None
     layer: Layer
     reads: str = "memory"
     writes: tuple[str, ...] = ()
@@ -145,7 +147,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """What all tasks of a plan share."""
+    """What all tasks of a plan share.
+
+    ``spill``: memory has no room for a well; planes that wait do so in the spill folder, or the intermediate
+    backend where none is set.
+    """
 
     plan_id: str
     source: Layer
@@ -153,13 +159,15 @@ class Recipe:
     targets: tuple[Target, ...]
     config: GlobalPipelineConfig
     labels: tuple[LabelTarget, ...] = ()
+    spill: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """A compiled pipeline for a plate.
 
-    ``index`` holds the wells of the plan after the user's word on missing planes.
+    ``index`` holds the wells of the plan after the user's word on missing planes. ``budget`` are the bytes that a
+    run may take with all its processes, ``room`` those of them that are left for the tasks that run at once.
     """
 
     id: str
@@ -168,6 +176,7 @@ class Plan:
     tasks: tuple[Task, ...]
     workers: int
     budget: int
+    room: int
     warnings: tuple[str, ...] = ()
 
     @property

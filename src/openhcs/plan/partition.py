@@ -82,7 +82,8 @@ def settled(step: FunctionStep, planned: PlanStep, keys_by_well: KeysByWell, pro
         )
     if not made:
         raise PlanError(f"step {planned.number} ({step.name}) leaves no image: every group is dropped.", step=step.name)
-    return replace(done, layer=Layer(axes=axes_of(made), dtype=dtype, plane_shape=shape))
+    layer = Layer(axes=axes_of(made), dtype=dtype, plane_shape=shape)
+    return replace(done, layer=layer, scratch=probed.scratch if probed else None)
 
 
 def _probed_out(step: FunctionStep, planned: PlanStep, probed: Probed | None) -> str:

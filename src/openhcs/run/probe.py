@@ -19,6 +19,7 @@ from openhcs.plan.facts import Probed
 from openhcs.plan.layers import PASS, groups_of, label_keys, stack_keys
 from openhcs.plan.partition import first_step, next_keys, settled
 from openhcs.run.calls import Place, call_chain
+from openhcs.run.memory import TracedPeak
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -147,14 +148,17 @@ class _Probe:
                 continue
             stack = self._stack(len(self.planned), keys)
             count = len(stack)
-            made = self._call(step, chain, stack, keys)
+            with TracedPeak() as taken:
+                made = self._call(step, chain, stack, keys)
             out = made.planes
+            size = out.nbytes + sum(array.nbytes for array in made.labels.values())
             results[chain] = Probed(
                 planes_in=count,
                 planes_out=len(out),
                 dtype=out.dtype.name,
                 plane_shape=(out.shape[1], out.shape[2]),
                 labels={name: array.dtype.name for name, array in made.labels.items()},
+                scratch=round((taken.bytes - size) / stack.nbytes, 2),
             )
         return _agreed(step, planned, results)
 
@@ -231,4 +235,5 @@ def _agreed(step: FunctionStep, planned: PlanStep, results: dict[str | None, Pro
             )
     if not results:
         raise _NothingToDoError(f"step {planned.number} ({step.name}) has nothing to work on.", step=step.name)
-    return replace(max(results.values(), key=lambda one: one.planes_in), labels=labels)
+    scratch = max(one.scratch for one in results.values() if one.scratch is not None)
+    return replace(max(results.values(), key=lambda one: one.planes_in), labels=labels, scratch=scratch)

@@ -19,13 +19,14 @@ from openhcs.ledger.ledger import Ledger
 from openhcs.ngff.naming import image_paths
 from openhcs.plan.labels import labels_of, makes
 from openhcs.plan.layers import PASS, groups_by_step, label_keys, planes_by_step
-from openhcs.plan.schedule import schedule
+from openhcs.plan.schedule import STORED_AS_READ, schedule
 from openhcs.run.attempt import Report
 from openhcs.run.calls import Made, call_chain
 from openhcs.run.calls import Place as CallPlace
 from openhcs.run.derive import output_facts, well_documents
 from openhcs.run.labels import LabelSink
 from openhcs.run.mailbox import Mailbox
+from openhcs.run.memory import PeakOfTask
 from openhcs.run.pixels import PlaneReader
 from openhcs.run.sinks import Place, make_sink, states_of
 from openhcs.run.vendor import keep_documents
@@ -76,8 +77,9 @@ def run_task(job: Job, task: Task) -> Report:
     """Run a task and commit its well."""
     start = time.perf_counter()
     ledger = Ledger(job.output, job.ops)
-    with ledger.stage(task.well) as staging:
+    with ledger.stage(task.well) as staging, PeakOfTask() as memory:
         record = _TaskRun(job, task, staging).run()
+        record["memory"] = {"planned": task.peak_bytes, "measured": memory.bytes, "spill": job.recipe.spill}
         record["timings"] = {"seconds": round(time.perf_counter() - start, 4)}
         ledger.commit(staging, record)
         stored = sum(one.bytes for one in staging.ops.written)
@@ -189,21 +191,26 @@ class _TaskRun:
 
     def _run_steps(self) -> None:
         boxes = self._mailboxes()
-        unread = set(self.planes)
         for call in schedule(self.recipe, self.task.keys, self.task.well):
-            if call.step:
-                stack = boxes[call.step].take(call.group)
+            if call.step == STORED_AS_READ:
+                for sink in self._sinks_after(0):
+                    self._pass_on(self.planes[call.group.inputs[0]], sink)
             else:
-                stack = self._read_stack(call.group)
-                self._keep(0, call.group.inputs, stack)
-                unread.difference_update(call.group.inputs)
-            planes = self._do(call, stack)
-            self._keep(call.step + 1, call.group.outputs, planes)
-            if call.step + 1 in boxes:
-                boxes[call.step + 1].put(call.group.outputs, planes)
-        for sink in self._sinks_after(0):
-            for key in sorted(unread):
-                self._pass_on(self.planes[key], sink)
+                self._carry(call, boxes)
+
+    def _carry(self, call: Scheduled, boxes: Mapping[int, Mailbox]) -> None:
+        """Make a call and pass on what it made; nothing of it is held when this returns."""
+        stack = boxes[call.step].take(call.group) if call.step else self._read_stack(call.group)
+        if not call.step:
+            self._keep(0, call.group.inputs, stack)
+        made = self._call(call, stack)
+        del stack
+        self._keep_labels(call, made)
+        planes = made.planes
+        del made
+        self._keep(call.step + 1, call.group.outputs, planes)
+        if call.step + 1 in boxes:
+            boxes[call.step + 1].put(call.group.outputs, planes)
 
     def _sinks_after(self, number: int) -> list[Sink]:
         return [sink for target, sink in zip(self.recipe.targets, self.sinks, strict=True) if target.after == number]
@@ -212,12 +219,6 @@ class _TaskRun:
         for sink in self._sinks_after(number):
             for key, plane in zip(keys, planes, strict=True):
                 sink.put(key, plane)
-
-    def _do(self, call: Scheduled, stack: Array) -> Array:
-        """Make a call, store its labels, return its planes."""
-        made = self._call(call, stack)
-        self._keep_labels(call, made)
-        return made.planes
 
     def _keep_labels(self, call: Scheduled, made: Made) -> None:
         """Store the labels of a call; those of planes that are not there are background."""

@@ -31,9 +31,11 @@ def main(connection: Connection[Any, Any], job_bytes: bytes, threads: int) -> No
     import cloudpickle
 
     from openhcs.run.attempt import attempt, configure
+    from openhcs.run.memory import settled
 
     configure(threads)
     job = cloudpickle.loads(job_bytes)
+    settled()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         connection.send(READY)
         while (task := connection.recv()) is not None:

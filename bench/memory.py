@@ -1,0 +1,112 @@
+"""Memory: planned against measured, in a fresh worker process for each pipeline.
+
+    python bench/memory.py            the tables, about two minutes on two cores
+    python bench/memory.py --quick    smaller planes
+
+Measured is what the worker grew by, as the commit record tells it. Temporary files go to TMPDIR.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import scipy.ndimage
+
+from openhcs import FunctionStep, GlobalPipelineConfig, PipelineOrchestrator, special_outputs
+from openhcs import VariableComponents as V
+from openhcs.ledger.ledger import Ledger
+from openhcs.testing.synthetic import make_plate
+
+
+def smooth(stack):
+    """Blur each plane."""
+    return scipy.ndimage.gaussian_filter(stack, (0, 2, 2))
+
+
+def flatten(stack):
+    """Take off a local minimum as background."""
+    return stack - np.minimum(stack, scipy.ndimage.minimum_filter(stack, (1, 9, 9)))
+
+
+def brightest(stack):
+    """Project along what is stacked."""
+    return stack.max(axis=0)
+
+
+def even(stack):
+    """Divide by the mean over all sites."""
+    mean = stack.mean(axis=0, dtype=np.float32)
+    return (stack * (mean.mean() / np.maximum(mean, 1))).clip(0, 65535).astype(np.uint16)
+
+
+@special_outputs(nuclei="labels")
+def segment(stack):
+    """Number the bright objects of each plane."""
+    return stack, np.stack([scipy.ndimage.label(plane > 600)[0] for plane in stack]).astype(np.uint32)
+
+
+def logarithm(stack):
+    """Go on in 64-bit floats."""
+    return np.log1p(stack.astype(np.float64))
+
+
+def back(stack):
+    """Return to counts."""
+    return np.expm1(stack).round().astype(np.uint16)
+
+
+PIPELINES = {
+    "chain, nothing stacked": [FunctionStep(one, None, []) for one in (smooth, flatten, smooth)],
+    "projection over z": [FunctionStep(smooth, None, []), FunctionStep(brightest, None, [V.Z_INDEX])],
+    "sites stacked": [FunctionStep(smooth, None, []), FunctionStep(even, None, [V.SITE])],
+    "labels": [FunctionStep(smooth, None, []), FunctionStep(segment, None, [V.Z_INDEX])],
+    "float64 between, copy kept": [
+        FunctionStep(smooth, None, [], force_disk_output=True),
+        FunctionStep(logarithm, None, [V.Z_INDEX]),
+        FunctionStep(back, None, [V.Z_INDEX]),
+    ],
+}
+
+
+class Bench:
+    def __init__(self, folder: Path, *, quick: bool) -> None:
+        self.folder = folder
+        self.side = 540 if quick else 1080
+        how = {"sites": 4, "z": 4, "channels": ("DAPI", "FITC"), "size": (self.side, self.side)}
+        self.plate = make_plate(folder / "plate", wells=("A01",), **how)
+
+    def run(self, steps) -> tuple[int, int]:
+        """Return the bytes that one well was planned to take, and took."""
+        out = self.folder / "out"
+        shutil.rmtree(out, ignore_errors=True)
+        config = GlobalPipelineConfig(num_workers=2)
+        assert PipelineOrchestrator(self.plate, output=out, global_config=config).run(steps).ok
+        memory = Ledger(out).records()["A01"]["memory"]
+        return memory["planned"], memory["measured"]
+
+    def table(self) -> None:
+        print(f"\n{'pipeline':<30}{'planned':>10}{'measured':>10}{'planned ÷ measured':>20}")
+        for name, steps in PIPELINES.items():
+            planned, measured = self.run(steps)
+            ratio = planned / measured
+            print(f"{name:<30}{planned / 1e6:>7.1f} MB{measured / 1e6:>7.1f} MB{ratio:>20.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    args = parser.parse_args()
+    print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores, Python {sys.version.split()[0]}")
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder), quick=args.quick)
+        bench.table()
+
+
+if __name__ == "__main__":
+    main()

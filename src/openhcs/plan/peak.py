@@ -1,0 +1,288 @@
+"""The memory that a well takes, moment by moment: which buffers are born when, and when they are freed.
+
+`changes` follows a task as it runs and names every buffer; the peak is their largest sum. A buffer
+is born once and freed after its last reader. What a function takes for itself is what a call of it
+was seen to take, see `scratch_bytes`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from openhcs.core.arrays import level_shapes, plan_chunks
+from openhcs.plan.labels import labels_of, makes
+from openhcs.plan.layers import PASS, groups_by_step, label_keys, planes_by_step
+from openhcs.plan.schedule import STORED_AS_READ, image_of, schedule
+from openhcs.plan.sizes import DISK, ITEMSIZE, label_config, lead_of, plane_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Iterator, Mapping
+
+    from openhcs.core.config import ZarrConfig
+    from openhcs.core.plate import Key
+    from openhcs.plan.layers import Group
+    from openhcs.plan.model import LabelTarget, Layer, Recipe, Target
+    from openhcs.plan.schedule import Scheduled
+
+MARGIN = 1.1
+"""What is predicted is raised by a tenth."""
+RESERVED = 4 * 10**6
+"""Bytes that any task takes beside its buffers: lists of planes, open files, what decoders keep."""
+READ_BACK = 2**25
+"""Bytes up to which a level is read back at once when results are verified."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One moment: ``name`` is born with ``bytes``, or freed (negative), or needed for this moment only."""
+
+    name: Hashable
+    bytes: int
+    passing: bool = False
+
+
+def peak_bytes(recipe: Recipe, keys: tuple[Key, ...], well: str, *, threads: int = 1) -> int:
+    """Return the most memory that a well takes at any moment, with a margin of a tenth.
+
+    Counted are what is reserved for any task, stacks in and out of a call, what the function takes for
+    itself, planes that wait for their reader, and images and labels being gathered and written.
+    ``threads`` encode at the same time.
+    """
+    live = peak = 0
+    for change in changes(recipe, keys, well, threads=threads):
+        peak = max(peak, live + change.bytes)
+        live += 0 if change.passing else change.bytes
+    return int((RESERVED + peak) * MARGIN)
+
+
+def changes(recipe: Recipe, keys: tuple[Key, ...], well: str, *, threads: int = 1) -> Iterator[Change]:
+    """Yield every change of what a well's task holds, in order."""
+    course = _Course(recipe, keys, well, threads)
+    if not recipe.steps:
+        for key in keys:
+            yield from course.store_as_read(key)
+    for number, call in enumerate(schedule(recipe, keys, well)):
+        if call.step == STORED_AS_READ:
+            yield from course.store_as_read(call.group.inputs[0])
+        else:
+            yield from course.call(number, call)
+
+
+def scratch_bytes(recipe: Recipe, step: int, inputs: int, outputs: int) -> int:
+    """Return what a call takes beyond its stack and what comes out of it.
+
+    In proportion to its stack as the probe saw it; where nothing was tried, as much again as goes in
+    and comes out: a function that works on a copy takes that.
+    """
+    seen = recipe.steps[step].scratch
+    return inputs + outputs if seen is None else math.ceil(seen * inputs)
+
+
+def largest_call(recipe: Recipe, keys: tuple[Key, ...], well: str) -> tuple[int, int, int]:
+    """Return the call that takes most: number of its step from 1, planes that go in, bytes; zeros without steps."""
+    found = (0, 0, 0)
+    layers = [recipe.source, *(step.layer for step in recipe.steps)]
+    for number, groups in enumerate(groups_by_step(recipe, keys, well)):
+        for group in groups:
+            inputs = len(group.inputs) * plane_bytes(layers[number])
+            outputs = len(group.outputs) * plane_bytes(layers[number + 1])
+            size = inputs + outputs + scratch_bytes(recipe, number, inputs, outputs)
+            found = max(found, (number + 1, len(group.inputs), size), key=lambda one: one[2])
+    return found
+
+
+def waits_in_memory(recipe: Recipe) -> bool:
+    """Return whether planes that wait for their reader do so in memory."""
+    return not recipe.spill and recipe.config.vfs.intermediate_backend.value == "memory"
+
+
+class _Course:
+    """A task, as far as its buffers go."""
+
+    def __init__(self, recipe: Recipe, keys: tuple[Key, ...], well: str, threads: int) -> None:
+        self.recipe = recipe
+        self.threads = threads
+        self.sizes = [plane_bytes(layer) for layer in (recipe.source, *(step.layer for step in recipe.steps))]
+        groups = groups_by_step(recipe, keys, well)
+        made = planes_by_step(keys, groups)
+        self.readers = [
+            {key: number for number, group in enumerate(step) for key in group.inputs} for step in groups
+        ]
+        self.stacks = [[group.inputs for group in step] for step in groups]
+        self.in_memory = waits_in_memory(recipe)
+        self.waiting: dict[tuple[int, int], tuple[Hashable, int]] = {}
+        self.gathers = [
+            _Gather(("image", place), recipe, target, made[target.after], threads)
+            for place, target in enumerate(recipe.targets)
+        ]
+        found = labels_of(recipe, groups)
+        self.label_gathers = [
+            _Gather(("labels", place), recipe, recipe.targets[label.target], found[place], threads, label)
+            for place, label in enumerate(recipe.labels)
+        ]
+
+    def store_as_read(self, key: Key) -> Iterator[Change]:
+        """Read a plane and store it."""
+        size = self.sizes[0]
+        yield Change(("read", key), size)
+        yield Change(("decoder", key), size, passing=True)
+        for gather in self._after(0):
+            yield from gather.take(key)
+        yield Change(("read", key), -size)
+
+    def call(self, number: int, call: Scheduled) -> Iterator[Change]:
+        """Bring the stack, call, store the labels, keep the planes, let them wait for their reader."""
+        group, step = call.group, call.step
+        size = len(group.inputs) * self.sizes[step]
+        if step:
+            stack = yield from self._waited_for(number, step, group, size)
+        else:
+            stack = ("stack", number)
+            yield Change(stack, size)
+            yield Change(("decoder", number), self.sizes[0], passing=True)
+            for gather in self._after(0):
+                for key in group.inputs:
+                    yield from gather.take(key)
+        outputs = len(group.outputs) * self.sizes[step + 1]
+        if group.chain == PASS:
+            planes = stack
+        else:
+            planes = ("planes", number)
+            labels = self._labels(call)
+            made = outputs + sum(labels.values())
+            yield Change(("call", number), made + scratch_bytes(self.recipe, step, size, made), passing=True)
+            yield Change(stack, -size)
+            yield Change(planes, outputs)
+            yield from self._keep_labels(call, labels)
+        for gather in self._after(step + 1):
+            for key in group.outputs:
+                yield from gather.take(key)
+        kept = yield from self._post(step + 1, group.outputs, planes, outputs)
+        if not kept:
+            yield Change(planes, -outputs)
+
+    def _labels(self, call: Scheduled) -> dict[int, int]:
+        """Return the bytes of the label planes that a call makes, by place of their images in the plan."""
+        count = len(label_keys(call.group.inputs))
+        before = self.recipe.steps[call.step - 1].layer if call.step else self.recipe.source
+        pixels = math.prod(before.plane_shape)
+        return {
+            place: count * pixels * ITEMSIZE[label.dtype]
+            for place, label in enumerate(self.recipe.labels)
+            if label.step == call.step + 1 and makes(label, call.group)
+        }
+
+    def _keep_labels(self, call: Scheduled, made: Mapping[int, int]) -> Iterator[Change]:
+        keys = label_keys(call.group.inputs)
+        for place, size in made.items():
+            yield Change(("made labels", place, keys), size)
+        for place in made:
+            for key in keys:
+                yield from self.label_gathers[place].take(key)
+        for place, size in made.items():
+            yield Change(("made labels", place, keys), -size)
+
+    def _waited_for(self, number: int, step: int, group: Group, size: int) -> Iterator[Change]:
+        reader = self.readers[step][group.inputs[0]]
+        if self.in_memory:
+            return self.waiting.pop((step, reader))[0]
+        stack = ("stack", number)
+        yield Change(stack, size)
+        yield Change(("piece", number), size, passing=True)
+        return stack
+
+    def _post(self, step: int, keys: tuple[Key, ...], planes: Hashable, size: int) -> Iterator[Change]:
+        """Let planes wait for their readers; return whether the block itself does."""
+        if step == len(self.readers):
+            return False
+        readers = Counter(self.readers[step][key] for key in keys if key in self.readers[step])
+        if not self.in_memory:
+            yield Change(("sent away", planes), size, passing=True)
+            return False
+        for reader in readers:
+            stack = self.stacks[step][reader]
+            if stack == keys:
+                self.waiting[step, reader] = (planes, size)
+                return True
+            if (step, reader) not in self.waiting:
+                room = ("waiting", step, reader)
+                self.waiting[step, reader] = (room, len(stack) * self.sizes[step])
+                yield Change(room, len(stack) * self.sizes[step])
+        return False
+
+    def _after(self, number: int) -> Iterable[_Gather]:
+        return [
+            gather
+            for gather, target in zip(self.gathers, self.recipe.targets, strict=True)
+            if target.after == number
+        ]
+
+
+class _Gather:
+    """Images put together from planes, as far as their bytes go."""
+
+    def __init__(
+        self,
+        name: tuple[str, int],
+        recipe: Recipe,
+        target: Target,
+        keys: Iterable[Key],
+        threads: int,
+        label: LabelTarget | None = None,
+    ) -> None:
+        self.name = name
+        self.layer = target.layer if label is None else replace(target.layer, dtype=label.dtype)
+        self.labels = label is not None
+        self.files = target.backend == DISK
+        self.one_by_one = recipe.spill
+        self.zarr = label_config(recipe.config.zarr) if self.labels else recipe.config.zarr
+        self.verify = recipe.config.verify
+        self.threads = threads
+        self.left = Counter(image_of(key) for key in keys)
+        self.open: set[tuple[int, int]] = set()
+
+    def take(self, key: Key) -> Iterator[Change]:
+        """Take a plane; when its image is whole, write and drop it."""
+        if self.files:
+            copies = 4 if self.verify else 2
+            yield Change((*self.name, "file", key), copies * plane_bytes(self.layer), passing=True)
+            return
+        image = image_of(key)
+        size = self.image_bytes(key[0])
+        name = (*self.name, *image)
+        self.left[image] -= 1
+        if self.one_by_one and self.left[image]:
+            yield Change((*name, "sent away"), plane_bytes(self.layer), passing=True)
+            return
+        if image not in self.open:
+            self.open.add(image)
+            yield Change(name, size)
+        if not self.left[image]:
+            yield Change((*name, "writing"), self.writing_bytes(key[0]), passing=True)
+            yield Change(name, -size)
+
+    def image_bytes(self, acquisition: int) -> int:
+        """Return the bytes of one site image."""
+        return plane_bytes(self.layer) * math.prod(lead_of(self.layer, acquisition, without_channels=self.labels))
+
+    def writing_bytes(self, acquisition: int) -> int:
+        """Return what an image takes beside itself while it is written: two levels, and chunks being encoded."""
+        lead = lead_of(self.layer, acquisition, without_channels=self.labels)
+        shapes = level_shapes(self.layer.plane_shape, self.zarr.levels)
+        item = ITEMSIZE[self.layer.dtype]
+        levels = math.prod(lead) * sum(math.prod(shape) for shape in shapes[1:3]) * item
+        whole = (*lead, *shapes[0])
+        back = 2 * min(math.prod(whole) * item, max(READ_BACK, plane_bytes(self.layer))) if self.verify else 0
+        return levels + max(back, _encoding_bytes(whole, item, self.zarr, self.threads))
+
+
+def _encoding_bytes(shape: tuple[int, ...], itemsize: int, config: ZarrConfig, threads: int) -> int:
+    """Return the bytes of chunks that are encoded or wait to be written: two for each thread, raw and done."""
+    chunks, shards = plan_chunks(shape, itemsize, config)
+    whole = shards or chunks
+    in_object = math.prod(-(-min(side, size) // chunk) for side, size, chunk in zip(whole, shape, chunks, strict=True))
+    waiting = 1 if threads == 1 else 2 * threads
+    return min(in_object, waiting) * math.prod(chunks) * itemsize
