@@ -51,6 +51,7 @@ MAY_CHANGE_FILES = {
     "io/fsops.py": "the one place",
     "io/locks.py": "lock files hold nothing and are never replaced",
     "cli/events_file.py": "a stream that is appended to, like stderr",
+    "run/memory.py": "a file of the kernel that takes a command",
 }
 
 

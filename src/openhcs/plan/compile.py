@@ -71,9 +71,16 @@ def compile_plan(
         workers=admitted.workers,
         budget=admitted.budget,
         room=admitted.room,
-        warnings=(*index.warnings, *notes, *absent, *admitted.notes, *_warnings(steps, planned), *_sizes(source, planned)),
+        warnings=(
+            *index.warnings,
+            *notes,
+            *absent,
+            *admitted.notes,
+            *_warnings(steps, planned),
+            *_sizes(source, planned),
+        ),
     )
-    plan = replace(plan, warnings=(*plan.warnings, *_added(plan)))
+    plan = replace(plan, warnings=(*plan.warnings, *_added(plan), *admitted.notes))
     check_space(plan, facts)
     return plan
 

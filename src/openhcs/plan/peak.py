@@ -1,8 +1,7 @@
 """The memory that a well takes, moment by moment: which buffers are born when, and when they are freed.
 
-`changes` follows a task as it runs and names every buffer; the peak is their largest sum. A buffer
-is born once and freed after its last reader. What a function takes for itself is what a call of it
-was seen to take, see `scratch_bytes`.
+`changes` follows a task as it runs and names every buffer. A buffer is born once and freed after its
+last reader. What a function takes for itself is what a call of it was seen to take, see `scratch_bytes`.
 """
 
 from __future__ import annotations
@@ -13,24 +12,27 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from openhcs.core.arrays import level_shapes, plan_chunks
+from openhcs.plan.heap import Heap
 from openhcs.plan.labels import labels_of, makes
 from openhcs.plan.layers import PASS, groups_by_step, label_keys, planes_by_step
 from openhcs.plan.schedule import STORED_AS_READ, image_of, schedule
 from openhcs.plan.sizes import DISK, ITEMSIZE, label_config, lead_of, plane_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator, Mapping
+    from collections.abc import Generator, Hashable, Iterable, Iterator, Mapping
 
-    from openhcs.core.config import ZarrConfig
     from openhcs.core.plate import Key
     from openhcs.plan.layers import Group
-    from openhcs.plan.model import LabelTarget, Layer, Recipe, Target
+    from openhcs.plan.model import LabelTarget, Recipe, Target
     from openhcs.plan.schedule import Scheduled
 
 MARGIN = 1.1
 """What is predicted is raised by a tenth."""
 RESERVED = 4 * 10**6
 """Bytes that any task takes beside its buffers: lists of planes, open files, what decoders keep."""
+ENCODED = {"u": 0.6, "i": 0.6, "b": 0.2, "f": 1.0, "c": 1.0}
+"""Stored bytes per raw byte by kind of dtype, on the safe side for camera images."""
+ENCODED_LABELS = 0.2
 READ_BACK = 2**25
 """Bytes up to which a level is read back at once when results are verified."""
 
@@ -48,14 +50,28 @@ def peak_bytes(recipe: Recipe, keys: tuple[Key, ...], well: str, *, threads: int
     """Return the most memory that a well takes at any moment, with a margin of a tenth.
 
     Counted are what is reserved for any task, stacks in and out of a call, what the function takes for
-    itself, planes that wait for their reader, and images and labels being gathered and written.
-    ``threads`` encode at the same time.
+    itself, planes that wait for their reader, images and labels being gathered and written, and the gaps
+    that freed buffers leave. ``threads`` encode at the same time.
     """
+    heap = Heap()
+    places: dict[Hashable, int] = {}
+    for change in changes(recipe, keys, well, threads=threads):
+        if change.bytes < 0:
+            heap.free(places.pop(change.name), -change.bytes)
+        elif change.passing:
+            heap.free(heap.take(change.bytes), change.bytes)
+        else:
+            places[change.name] = heap.take(change.bytes)
+    return int((RESERVED + heap.top) * MARGIN)
+
+
+def live_peak(recipe: Recipe, keys: tuple[Key, ...], well: str, *, threads: int = 1) -> int:
+    """Return the largest sum of buffers that a well has at one moment: what an allocator hands out for them."""
     live = peak = 0
     for change in changes(recipe, keys, well, threads=threads):
         peak = max(peak, live + change.bytes)
         live += 0 if change.passing else change.bytes
-    return int((RESERVED + peak) * MARGIN)
+    return peak
 
 
 def changes(recipe: Recipe, keys: tuple[Key, ...], well: str, *, threads: int = 1) -> Iterator[Change]:
@@ -108,19 +124,17 @@ class _Course:
         self.sizes = [plane_bytes(layer) for layer in (recipe.source, *(step.layer for step in recipe.steps))]
         groups = groups_by_step(recipe, keys, well)
         made = planes_by_step(keys, groups)
-        self.readers = [
-            {key: number for number, group in enumerate(step) for key in group.inputs} for step in groups
-        ]
+        self.readers = [{key: number for number, group in enumerate(step) for key in group.inputs} for step in groups]
         self.stacks = [[group.inputs for group in step] for step in groups]
         self.in_memory = waits_in_memory(recipe)
         self.waiting: dict[tuple[int, int], tuple[Hashable, int]] = {}
         self.gathers = [
-            _Gather(("image", place), recipe, target, made[target.after], threads)
+            _Gather(("image", place), recipe, target, made[target.after], threads=threads)
             for place, target in enumerate(recipe.targets)
         ]
         found = labels_of(recipe, groups)
         self.label_gathers = [
-            _Gather(("labels", place), recipe, recipe.targets[label.target], found[place], threads, label)
+            _Gather(("labels", place), recipe, recipe.targets[label.target], found[place], threads=threads, label=label)
             for place, label in enumerate(recipe.labels)
         ]
 
@@ -185,7 +199,7 @@ class _Course:
         for place, size in made.items():
             yield Change(("made labels", place, keys), -size)
 
-    def _waited_for(self, number: int, step: int, group: Group, size: int) -> Iterator[Change]:
+    def _waited_for(self, number: int, step: int, group: Group, size: int) -> Generator[Change, None, Hashable]:
         reader = self.readers[step][group.inputs[0]]
         if self.in_memory:
             return self.waiting.pop((step, reader))[0]
@@ -194,7 +208,7 @@ class _Course:
         yield Change(("piece", number), size, passing=True)
         return stack
 
-    def _post(self, step: int, keys: tuple[Key, ...], planes: Hashable, size: int) -> Iterator[Change]:
+    def _post(self, step: int, keys: tuple[Key, ...], planes: Hashable, size: int) -> Generator[Change, None, bool]:
         """Let planes wait for their readers; return whether the block itself does."""
         if step == len(self.readers):
             return False
@@ -215,9 +229,7 @@ class _Course:
 
     def _after(self, number: int) -> Iterable[_Gather]:
         return [
-            gather
-            for gather, target in zip(self.gathers, self.recipe.targets, strict=True)
-            if target.after == number
+            gather for gather, target in zip(self.gathers, self.recipe.targets, strict=True) if target.after == number
         ]
 
 
@@ -230,6 +242,7 @@ class _Gather:
         recipe: Recipe,
         target: Target,
         keys: Iterable[Key],
+        *,
         threads: int,
         label: LabelTarget | None = None,
     ) -> None:
@@ -275,14 +288,19 @@ class _Gather:
         item = ITEMSIZE[self.layer.dtype]
         levels = math.prod(lead) * sum(math.prod(shape) for shape in shapes[1:3]) * item
         whole = (*lead, *shapes[0])
-        back = 2 * min(math.prod(whole) * item, max(READ_BACK, plane_bytes(self.layer))) if self.verify else 0
-        return levels + max(back, _encoding_bytes(whole, item, self.zarr, self.threads))
+        if self.verify:
+            levels += 2 * min(math.prod(whole) * item, max(READ_BACK, plane_bytes(self.layer)))
+        return levels + self._encoding_bytes(whole, item)
 
-
-def _encoding_bytes(shape: tuple[int, ...], itemsize: int, config: ZarrConfig, threads: int) -> int:
-    """Return the bytes of chunks that are encoded or wait to be written: two for each thread, raw and done."""
-    chunks, shards = plan_chunks(shape, itemsize, config)
-    whole = shards or chunks
-    in_object = math.prod(-(-min(side, size) // chunk) for side, size, chunk in zip(whole, shape, chunks, strict=True))
-    waiting = 1 if threads == 1 else 2 * threads
-    return min(in_object, waiting) * math.prod(chunks) * itemsize
+    def _encoding_bytes(self, shape: tuple[int, ...], item: int) -> int:
+        """Return the bytes of chunks that are encoded or wait to be written: two for each thread."""
+        chunks, shards = plan_chunks(shape, item, self.zarr)
+        sides = zip(shards or chunks, shape, chunks, strict=True)
+        at_once = min(
+            math.prod(-(-min(side, size) // chunk) for side, size, chunk in sides),
+            1 if self.threads == 1 else 2 * self.threads,
+        )
+        share = ENCODED_LABELS if self.labels else ENCODED[self.layer.dtype[0]]
+        # A chunk that is cut out of its plane is copied first.
+        share += 0 if chunks[-2:] == shape[-2:] else 1
+        return int(at_once * math.prod(chunks) * item * share)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from openhcs.core.plate import Key
     from openhcs.io.fsops import FileOps
     from openhcs.plan.model import Axes
+    from openhcs.run.shelf import Shelf
 
     Array = np.ndarray[Any, np.dtype[Any]]
     Image = tuple[int, int]
@@ -38,6 +39,9 @@ class Gathering:
         of the images.
     whole
         called with an image once its last plane has come; the image is dropped then.
+    shelf
+        where planes wait until their image is whole, so that one image at a time is in memory; None: they
+        are put into their images as they come.
     """
 
     def __init__(
@@ -48,19 +52,38 @@ class Gathering:
         dtype: str,
         plane_shape: tuple[int, int],
         whole: Callable[[Image, Array], None],
+        shelf: Shelf | None = None,
     ) -> None:
         self._axes = axes
         self._dtype = dtype
         self._plane_shape = plane_shape
         self._whole = whole
+        self._shelf = shelf
+        self._shelved: dict[Image, list[tuple[Key, Any]]] = {}
         self._awaited: dict[Image, set[Key]] = {}
         for key in keys:
             self._awaited.setdefault(image_of(key), set()).add(key)
         self.present = {image: frozenset(awaited) for image, awaited in self._awaited.items()}
         self._open: dict[Image, Array] = {}
 
-    def room(self, key: Key) -> Array:
-        """Return a plane's place in its image, zeros until filled."""
+    def put(self, key: Key, plane: Array | None) -> None:
+        """Take a plane (y, x), copied; None stands for zeros."""
+        image = image_of(key)
+        if self._shelf is not None and self._awaited[image] != {key}:
+            if plane is not None:
+                self._shelved.setdefault(image, []).append((key, self._shelf.put(plane)))
+            self._awaited[image].discard(key)
+            return
+        room = self._place(key)
+        if plane is not None:
+            room[...] = plane
+        self.placed(key)
+
+    def room(self, key: Key) -> Array | None:
+        """Return a plane's place in its image, zeros until filled; None where planes wait on a shelf."""
+        return None if self._shelf is not None else self._place(key)
+
+    def _place(self, key: Key) -> Array:
         image = image_of(key)
         if image not in self._open:
             _, ts, channels, zs = self._axes[image[0]]
@@ -73,6 +96,9 @@ class Gathering:
         image = image_of(key)
         self._awaited[image].discard(key)
         if not self._awaited[image]:
+            for other, ticket in self._shelved.pop(image, ()):
+                assert self._shelf is not None
+                self._place(other)[...] = self._shelf.take(ticket)
             self._whole(image, self._open.pop(image))
 
     def place(self, key: Key) -> tuple[int, int, int]:

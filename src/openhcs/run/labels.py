@@ -46,16 +46,18 @@ class LabelSink:
         )
         axes = {number: (sites, ts, (0,), zs) for number, (sites, ts, _, zs) in layer.axes.items()}
         self._planes = Gathering(
-            place.keys, axes=axes, dtype=label.dtype, plane_shape=layer.plane_shape, whole=self._store
+            place.keys,
+            axes=axes,
+            dtype=label.dtype,
+            plane_shape=layer.plane_shape,
+            whole=self._store,
+            shelf=place.shelf,
         )
         self._kept: dict[Image, dict[str, Any]] = {}
 
     def put(self, key: Key, plane: Array | None) -> None:
         """Copy a plane (y, x) into its image; None stands for one of background."""
-        room = self._planes.room(key)
-        if plane is not None:
-            room[...] = plane
-        self._planes.placed(key)
+        self._planes.put(key, plane)
 
     def close(self) -> dict[Image, dict[str, Any]]:
         """Return, by site image, what the commit record tells of its labels."""

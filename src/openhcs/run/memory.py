@@ -2,6 +2,7 @@
 
 Linux counts the peak anew for each task (``/proc/self/clear_refs``, ``VmHWM``). Elsewhere only the
 highest peak of the process is known (``ru_maxrss``), so a task is measured when it sets a new one.
+Pages of program files are left out: they are shared and the system takes them back when it needs to.
 Where tasks share a process at the same time nothing can be told of one.
 """
 
@@ -12,19 +13,27 @@ import os
 import sys
 import threading
 import tracemalloc
-from typing import TYPE_CHECKING, Self
-
-if TYPE_CHECKING:
-    from types import TracebackType
+from dataclasses import dataclass
+from typing import Self
 
 _CLEAR, _STATUS = "/proc/self/clear_refs", "/proc/self/status"
-_RESET_PEAK = "5"
+_RESET_PEAK = b"5"
 _UNIT = 1 if sys.platform == "darwin" else 1024
 """Bytes in which ``ru_maxrss`` counts."""
 
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What this process holds: bytes now and at most, and bytes of program files among them."""
+
+    now: int
+    peak: int
+    files: int
+
+
 _lock = threading.Lock()
 _running: set[PeakOfTask] = set()
-_idle: int | None = None
+_idle: _Held | None = None
 
 
 def settled() -> None:
@@ -33,17 +42,16 @@ def settled() -> None:
     Memory that a worker keeps from one task for the next then counts for each of them.
     """
     global _idle  # noqa: PLW0603 - one process, one measure
-    _idle = _resident()
+    _idle = _held()
 
 
 class PeakOfTask:
-    """The bytes by which this process grows within a ``with`` block; None in `bytes` when nobody can say."""
+    """The bytes by which this process grows within a ``with`` block; `bytes` is None when nobody can say."""
 
     def __init__(self) -> None:
         self._alone = False
-        self._base: int | None = None
-        self._peak_before = 0
         self._exact = False
+        self._before: _Held | None = None
 
     def __enter__(self) -> Self:
         with _lock:
@@ -51,23 +59,22 @@ class PeakOfTask:
                 other._alone = False
             self._alone = not _running
             _running.add(self)
-        now = _resident()
-        self._base = now if _idle is None or now is None else min(_idle, now)
         self._exact = self._alone and _reset_peak()
-        self._peak_before = _peak() or 0
+        self._before = _held()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         with _lock:
             _running.discard(self)
 
     @property
     def bytes(self) -> int | None:
         """What the task has taken at most up to now."""
-        peak = _peak()
-        if not self._alone or peak is None or self._base is None:
+        now, before = _held(), self._before
+        if not self._alone or now is None or before is None or not (self._exact or now.peak > before.peak):
             return None
-        return peak - self._base if self._exact or peak > self._peak_before else None
+        base = before if _idle is None or before.now < _idle.now else _idle
+        return max(0, now.peak - base.now - max(0, now.files - base.files))
 
 
 class TracedPeak:
@@ -89,42 +96,38 @@ class TracedPeak:
         self._base = tracemalloc.get_traced_memory()[0]
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.bytes = tracemalloc.get_traced_memory()[1] - self._base
         if self._started:
             tracemalloc.stop()
 
 
 def _reset_peak() -> bool:
-    with contextlib.suppress(OSError), open(_CLEAR, "w", encoding="ascii") as file:
-        file.write(_RESET_PEAK)
-        return True
-    return False
-
-
-def _resident() -> int | None:
-    """Return the bytes that this process holds in memory, as near as the system says."""
-    told = _status("VmRSS:")
-    return _highest() if told is None else told
-
-
-def _peak() -> int | None:
-    """Return the most bytes that this process has held since the last reset, or ever."""
-    told = _status("VmHWM:")
-    return _highest() if told is None else told
-
-
-def _status(name: str) -> int | None:
     try:
-        with open(_STATUS, encoding="ascii", errors="replace") as file:
-            return next((int(line.split()[1]) * 1024 for line in file if line.startswith(name)), None)
+        handle = os.open(_CLEAR, os.O_WRONLY)
     except OSError:
-        return None
+        return False
+    try:
+        os.write(handle, _RESET_PEAK)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True
 
 
-def _highest() -> int | None:
+def _held() -> _Held | None:
+    """Return what this process holds, as near as the system says; None where it says nothing."""
+    with contextlib.suppress(OSError, KeyError, ValueError), open(_STATUS, encoding="ascii", errors="replace") as file:
+        told = dict(line.split(":", 1) for line in file)
+        return _Held(_bytes(told["VmRSS"]), _bytes(told["VmHWM"]), _bytes(told["RssFile"]))
     if os.name == "nt":
         return None
     import resource
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
+    highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
+    return _Held(highest, highest, 0)
+
+
+def _bytes(told: str) -> int:
+    return int(told.removesuffix("kB\n")) * 1024

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from openhcs.core.plate import Key, Plane, PlateIndex
     from openhcs.io.fsops import FileOps
     from openhcs.plan.model import Target
+    from openhcs.run.shelf import Shelf
 
     Array = np.ndarray[Any, np.dtype[Any]]
     Image = tuple[int, int]
@@ -55,7 +56,8 @@ class Place:
     """Where the planes of one target of one well go.
 
     ``keys`` are all planes that will come; ``folder`` is the well's own in staging; ``number`` counts
-    the plan's targets; ``verify`` reads everything back and compares it.
+    the plan's targets; ``verify`` reads everything back and compares it; ``shelf`` is where planes wait
+    for their image if memory has no room for them.
     """
 
     target: Target
@@ -66,6 +68,7 @@ class Place:
     folder: Path
     ops: FileOps
     verify: bool = False
+    shelf: Shelf | None = None
 
 
 def make_sink(place: Place, *, paths: Mapping[Image, str], config: ZarrConfig, listed: Mapping[Key, str]) -> Sink:
@@ -94,18 +97,22 @@ class ZarrSink:
         self._listed = listed
         self._levels = LevelWriter(config=config, ops=place.ops, reduce=downsample, verify=place.verify)
         self._planes = Gathering(
-            place.keys, axes=layer.axes, dtype=layer.dtype, plane_shape=layer.plane_shape, whole=self._write
+            place.keys,
+            axes=layer.axes,
+            dtype=layer.dtype,
+            plane_shape=layer.plane_shape,
+            whole=self._write,
+            shelf=place.shelf,
         )
         self._kept = Kept()
 
-    def room(self, key: Key) -> Array:
-        """Return the plane's place in its image, zeros until filled."""
+    def room(self, key: Key) -> Array | None:
+        """Return the plane's place in its image, zeros until filled; None where it waits on a shelf."""
         return self._planes.room(key)
 
     def put(self, key: Key, plane: Array) -> None:
         """Copy a plane into its image."""
-        self._planes.room(key)[...] = plane
-        self._planes.placed(key)
+        self._planes.put(key, plane)
 
     def placed(self, key: Key) -> None:
         """Write the image once its last plane is there."""

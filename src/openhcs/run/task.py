@@ -25,9 +25,10 @@ from openhcs.run.calls import Made, call_chain
 from openhcs.run.calls import Place as CallPlace
 from openhcs.run.derive import output_facts, well_documents
 from openhcs.run.labels import LabelSink
-from openhcs.run.mailbox import Mailbox
+from openhcs.run.mailbox import mailbox
 from openhcs.run.memory import PeakOfTask
 from openhcs.run.pixels import PlaneReader
+from openhcs.run.shelf import BackendShelf, SpillShelf
 from openhcs.run.sinks import Place, make_sink, states_of
 from openhcs.run.vendor import keep_documents
 
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from openhcs.plan.layers import Group
     from openhcs.plan.model import Recipe, Target, Task
     from openhcs.plan.schedule import Scheduled
+    from openhcs.run.mailbox import Mailbox
+    from openhcs.run.shelf import Shelf
     from openhcs.run.sinks import Kept, Sink
 
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -107,6 +110,7 @@ class _TaskRun:
         self.planes: dict[Key, Plane] = {plane.key: plane for plane in task.planes}
         self.groups = groups_by_step(self.recipe, task.keys, task.well)
         self.filled = self._filled()
+        self.spilled = self._spilled()
         self.sinks = self._make_sinks()
         self.labels = self._make_label_sinks()
         self.reader = PlaneReader(job.index)
@@ -119,6 +123,8 @@ class _TaskRun:
                 self._convert()
         finally:
             self.reader.close()
+            if self.spilled is not None:
+                self.spilled.close()
         return self._record([sink.close() for sink in self.sinks])
 
     def _make_sinks(self) -> list[Sink]:
@@ -156,6 +162,7 @@ class _TaskRun:
             folder=self.staging.root / unit_of(target, self.job.index.well_place(self.task.well)),
             ops=self.staging.ops,
             verify=self.recipe.config.verify,
+            shelf=self.spilled,
         )
 
     def _filled(self) -> list[dict[Key, str]]:
@@ -244,18 +251,29 @@ class _TaskRun:
                 sink.put(key, plane if key in present else None)
 
     def _mailboxes(self) -> dict[int, Mailbox]:
+        return {
+            number: mailbox(self.groups[number], self._intermediate(number)) for number in range(1, len(self.groups))
+        }
+
+    def _intermediate(self, number: int) -> Shelf | None:
+        """Return where planes wait for a step; None: in memory."""
         config = self.recipe.config
         name = config.vfs.intermediate_backend.value
-        folder = self.staging.root.parent / f"{self.staging.root.name}.{WORK}" if name != "memory" else None
+        if name == "memory":
+            return self.spilled
+        folder = self.staging.root.parent / f"{self.staging.root.name}.{WORK}"
         # Chunks chosen for the results' axes need not fit a stack of planes.
         zarr = replace(config.zarr, chunk_strategy=ZarrChunkStrategy.SINGLE, chunk_shape=None, shard_shape=None)
-        files = FileManager(root=folder, vfs=config.vfs, zarr=zarr, ops=self.staging.scratch)
-        backend = files.backend(name)
+        backend = FileManager(root=folder, zarr=zarr, ops=self.staging.scratch).backend(name)
         prefix, suffix = ("intermediate.zarr/", "") if name == "zarr" else ("", ".npy")
-        return {
-            number: Mailbox(backend, f"{prefix}{number}", suffix, self.groups[number])
-            for number in range(1, len(self.groups))
-        }
+        return BackendShelf(backend, f"{prefix}{number}", suffix)
+
+    def _spilled(self) -> Shelf | None:
+        """Return where planes wait that memory has no room for."""
+        if not self.recipe.spill:
+            return None
+        folder = self.recipe.config.vfs.spill_dir
+        return self._intermediate(0) if folder is None else SpillShelf(str(folder), self.staging.scratch)
 
     def _read_stack(self, group: Group) -> Array:
         layer = self.recipe.source

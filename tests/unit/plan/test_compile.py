@@ -11,6 +11,7 @@ from openhcs.core.config import GlobalPipelineConfig, MaterializationBackend, VF
 from openhcs.core.plate import PlaneState
 from openhcs.core.steps import FunctionStep
 from openhcs.errors import InputError, MissingPlanes, OutOfBudget, PlanError, StorageFull
+from openhcs.plan.admit import PROCESS
 from openhcs.plan.compile import compile_plan
 from openhcs.plan.facts import Facts, Probed
 from plates import make_index
@@ -198,13 +199,13 @@ def test_identity_follows_the_work_and_not_the_machine(change, same):
 
 def test_a_well_that_does_not_fit_tells_the_numbers():
     tight = GlobalPipelineConfig(vfs=VFSConfig(memory_budget=10_000))
-    with pytest.raises(OutOfBudget, match=r"budget is 0 MB.*memory_budget"):
+    with pytest.raises(OutOfBudget, match=r"needs 4 MB at once.*budget is 1 MB.*vfs.memory_budget of \d+ MB"):
         planned([], config=tight)
 
 
 def test_workers_are_as_many_as_fit_in_the_budget():
     peak = planned([]).peak_bytes
-    config = GlobalPipelineConfig(num_workers=8, vfs=VFSConfig(memory_budget=3 * peak + 1))
+    config = GlobalPipelineConfig(num_workers=8, vfs=VFSConfig(memory_budget=PROCESS + 3 * peak + 1))
     assert planned([], make_index(wells=12), config).workers == 3
 
 
