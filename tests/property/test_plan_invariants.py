@@ -108,7 +108,8 @@ def test_every_label_plane_is_made_once_and_lies_beneath_a_stored_image(index, p
     for number, (stacks, out, keep) in enumerate(pipeline or [([], "same", False)]):
         by_value = number == at % max(1, len(pipeline)) and group_by not in (None, *stacks)
         labelled = number == at % max(1, len(pipeline))
-        func = {"1": segment} if by_value else segment if labelled else work
+        there = str(min(getattr(plane, group_by) for plane in index.planes)) if by_value else ""
+        func = {there: segment} if by_value else segment if labelled else work
         more = {"group_by": group_by, "unmatched": "pass"} if by_value else {}
         steps.append(
             FunctionStep(func, f"w{number}", stacks, out=out, out_dtype="uint16", force_disk_output=keep, **more)
