@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from openhcs.core.wells import select_wells
 from openhcs.errors import InvalidValue, MissingPlanes
+from openhcs.io.limits import default_budget
 from openhcs.ledger.ledger import Ledger
 from openhcs.microscopes.ome_zarr_facts import grid
 from openhcs.ngff import parse
@@ -94,6 +95,11 @@ class CarryPlan:
     def workers(self) -> int:
         """Wells at once."""
         return max(1, min(self.config.num_workers or cores(), len(self.tasks)))
+
+    @property
+    def room(self) -> int:
+        """Bytes of memory that wells which run at once share."""
+        return self.config.vfs.memory_budget or default_budget()
 
     @cached_property
     def stored_objects(self) -> int:

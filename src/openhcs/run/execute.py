@@ -104,6 +104,10 @@ class Work(Protocol):
         """Tasks at once."""
 
     @property
+    def room(self) -> int:
+        """Bytes of memory that tasks which run at once share."""
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What the user should know before."""
 
@@ -289,10 +293,11 @@ def choose(plan: Work, tasks: int) -> Executor:
     workers = max(1, min(plan.workers, tasks))
     threads = max(1, cores() // workers)
     if not plan.calls_functions:
-        return Threads(workers, threads) if workers > 1 else Serial(threads)
+        return Threads(workers, threads, plan.room) if workers > 1 else Serial(threads)
     if workers == 1 and (config.num_workers == 1 or config.use_threading):
         return Serial(threads)
-    return Threads(workers, threads) if config.use_threading else Processes(workers, threads)
+    kind = Threads if config.use_threading else Processes
+    return kind(workers, threads, plan.room)
 
 
 def cores() -> int:

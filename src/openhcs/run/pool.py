@@ -1,7 +1,9 @@
 """Run tasks: one after the other, in threads, or in worker processes.
 
 Each executor takes the tasks in order, calls ``begun`` as each starts and yields one `Outcome` per
-task as it ends. When ``stop`` is set no further task starts; those that run are waited for.
+task as it ends. A task starts when a worker is free and its peak fits in ``room``, the bytes that
+running tasks share; the next one waits its turn, so a large well is not put off for ever. When
+``stop`` is set no further task starts; those that run are waited for.
 """
 
 from __future__ import annotations
@@ -20,13 +22,14 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, Protocol
 
 from openhcs.errors import PlanError, WorkerLost, from_oserror
+from openhcs.plan.admit import may_start
 from openhcs.run import worker
 from openhcs.run.attempt import Broken, attempt, configure
 from openhcs.run.sending import sendable
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from concurrent.futures import Future
     from multiprocessing.connection import Connection
     from multiprocessing.context import ForkServerContext, SpawnContext
@@ -77,9 +80,10 @@ class Serial:
 class Threads:
     """Tasks in threads of this process."""
 
-    def __init__(self, workers: int, threads: int) -> None:
+    def __init__(self, workers: int, threads: int, room: int) -> None:
         self._workers = workers
         self._threads = threads
+        self._room = room
 
     def run(self, job: Job[Any], tasks: Sequence[Task], stop: threading.Event, begun: Begun) -> Iterator[Outcome]:
         """Yield each task's outcome as it ends."""
@@ -89,6 +93,8 @@ class Threads:
         with ThreadPoolExecutor(self._workers, thread_name_prefix="openhcs") as pool:
             while running or (waiting and not stop.is_set()):
                 while waiting and len(running) < self._workers and not stop.is_set():
+                    if not may_start(_peaks(running.values()), waiting[0].peak_bytes, self._room):
+                        break
                     task = waiting.popleft()
                     begun(task)
                     running[pool.submit(attempt, job, task)] = task
@@ -102,9 +108,10 @@ class Processes:
     Each worker has one task at a time, so a worker that dies names the task that killed it.
     """
 
-    def __init__(self, workers: int, threads: int) -> None:
+    def __init__(self, workers: int, threads: int, room: int) -> None:
         self._workers = workers
         self._threads = threads
+        self._room = room
 
     def run(self, job: Job[Any], tasks: Sequence[Task], stop: threading.Event, begun: Begun) -> Iterator[Outcome]:
         """Yield each task's outcome as it ends."""
@@ -117,6 +124,8 @@ class Processes:
                 crew.hire()
             while crew.busy or (waiting and not stop.is_set()):
                 while waiting and not stop.is_set() and (free := crew.free()) is not None:
+                    if not may_start(_peaks(crew.tasks), waiting[0].peak_bytes, self._room):
+                        break
                     begun(waiting[0])
                     free.give(waiting.popleft())
                 for task, ended in crew.listen():
@@ -134,6 +143,10 @@ class Processes:
                 raise
         finally:
             crew.dismiss()
+
+
+def _peaks(tasks: Iterable[Task]) -> list[int]:
+    return [task.peak_bytes for task in tasks]
 
 
 def check_open_files(workers: int) -> None:
@@ -215,7 +228,11 @@ class _Crew:
 
     @property
     def busy(self) -> bool:
-        return any(hand.task is not None for hand in self._hands)
+        return bool(self.tasks)
+
+    @property
+    def tasks(self) -> list[Task]:
+        return [hand.task for hand in self._hands if hand.task is not None]
 
     def hire(self) -> None:
         try:
