@@ -188,7 +188,7 @@ def _checked(steps: Sequence[FunctionStep]) -> tuple[FunctionStep, ...]:
 
 def _context(plan: Plan, task: Task, output: str) -> ProcessingContext:
     from openhcs.plan.layers import groups_by_step, planes_by_step
-    from openhcs.run.task import target_paths, unit_of
+    from openhcs.run.places import target_paths, unit_of
 
     groups = groups_by_step(plan.recipe, task.keys, task.well)
     views = tuple(

@@ -22,7 +22,8 @@ from openhcs.io.zarr_array import write_array
 from openhcs.io.zarr_spec import make_spec
 from openhcs.ngff.naming import image_paths
 from openhcs.ngff.windows import merge
-from openhcs.plan.model import Layer, Recipe, Target
+from openhcs.plan.model import Recipe
+from openhcs.plan.parts import Layer, Target
 from openhcs.run.derive import documents, output_facts, well_documents
 from openhcs.run.histogram import histogram
 

@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from openhcs.cli.text import count, duration, size
+from openhcs.plan.model import PLATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
     from openhcs.run.events import Event
 
 WAITING, RUNNING, DONE, SKIPPED, FAILED = "waiting", "running", "done", "skipped", "failed"
-STATES = {"well_started": RUNNING, "well_done": DONE, "well_skipped": SKIPPED, "well_failed": FAILED}
+STATES = {
+    "well_started": RUNNING,
+    "well_staged": WAITING,
+    "well_done": DONE,
+    "well_skipped": SKIPPED,
+    "well_failed": FAILED,
+}
 
 
 class Board:
@@ -50,14 +57,16 @@ class Board:
                 self.news.append(f"{size(event.total_bytes)} of pixels to read, {stored} to store")
         elif event.kind == "warning":
             self.news.append(f"warning: {f'{event.well}: ' if event.well else ''}{event.message}")
-        elif event.well is not None and event.kind in STATES:
-            self.wells[event.well] = STATES[event.kind]
+        elif event.kind == "stage_started":
+            self.news.append(event.message)
+        elif event.well not in {None, PLATE} and event.kind in STATES:
+            self.wells[str(event.well)] = STATES[event.kind]
             self._count(event)
 
     def _count(self, event: Event) -> None:
         if event.kind == "well_skipped":
             self.bytes_skipped += event.bytes_in
-        elif event.kind in {"well_done", "well_failed"}:
+        elif event.kind in {"well_done", "well_staged", "well_failed"}:
             self.bytes_read += event.bytes_in
         if event.kind == "well_failed":
             self.news.append(f"well {event.well} failed: {event.message}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import secrets
 import socket
 import time
 from importlib import metadata
@@ -31,7 +32,7 @@ from openhcs.ledger.sealed import read_sealed, seal
 from openhcs.ledger.staging import OWNER, Staging, checked, open_staging
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from openhcs.io.locks import Lock
 
@@ -369,6 +370,21 @@ class Ledger:
             self.notes.keep_documents({path: xxhash.xxh3_64_hexdigest(data) for path, data in documents.items()})
             put_in_place(self.output, {path: documents[path] for path in changed}, self.ops, via=self.places.tmp)
         return tuple(changed)
+
+    def write_streamed(self, path: str, chunks: Iterable[bytes]) -> int:
+        """Put a document that follows from the records in place, atomically, and return its bytes.
+
+        ``chunks`` are its content one after the other, none of it held.
+        """
+        with self._holding.documents():
+            target = self.output / checked(path)
+            self.ops.make_dirs(target.parent)
+            stored = self.ops.write_new(self.places.tmp / f"streamed-{secrets.token_hex(6)}", chunks)
+            self.ops.sync_file(stored.path)
+            self.notes.keep_documents({path: stored.digest})
+            self.ops.rename(stored.path, target)
+            self.ops.sync_dir(target.parent)
+        return stored.bytes
 
     def verify(self, task: str) -> tuple[str, ...]:
         """Return the objects of a committed task that are missing or differ from their digests."""

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from openhcs.ledger.commit import Entry, Places, Record
     from openhcs.ledger.notes import Notes
 
+LEDGER = ".openhcs"
+"""The ledger's folder in an output that is a folder."""
 CHOICES = ("auto", "error", "resume", "replace")
 LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", ".directory"})
 """Files that file browsers leave behind; they are neither ours nor anybody's work."""
@@ -41,7 +43,7 @@ def ledger_folder(output: Path) -> Path:
     """Return where the ledger of an output lies."""
     if output.suffix == ".zarr":
         return output.with_name(f".{output.name}.openhcs")
-    return output / ".openhcs"
+    return output / LEDGER
 
 
 def check_choice(exist: str) -> None:
@@ -75,7 +77,7 @@ def check_free(output: Path, exist: str) -> None:
     elif not output.is_dir():
         raise OutputExists(f"the output {output} is a file. Choose another output.", path=output)
     else:
-        there = [path.name for path in listing(output) if path.name not in LITTER | {".openhcs"}]
+        there = [path.name for path in listing(output) if path.name not in LITTER | {LEDGER}]
         if there:
             raise OutputExists(
                 f"the output {output} exists and was not made by openhcs: it holds {_shown(there)}. "

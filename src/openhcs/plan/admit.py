@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from openhcs.errors import OutOfBudget, StorageFull
 from openhcs.plan.peak import MARGIN, largest_call, waits_in_memory
+from openhcs.plan.stages import index_of, of_wells, stages_of, with_tasks
 from openhcs.plan.tasks import tasks_of
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from openhcs.core.config import GlobalPipelineConfig
     from openhcs.core.plate import PlateIndex
     from openhcs.plan.facts import Facts
-    from openhcs.plan.model import Plan, Recipe, Task
+    from openhcs.plan.model import Plan, Recipe, Stage, Task
 
 SHARE_OF_MEMORY = 0.6
 SHARE_STORED = 0.5
@@ -33,10 +34,14 @@ PROCESS = 100 * 10**6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted:
-    """Tasks that fit: how many run at once, the whole budget, and the room of it that tasks share."""
+    """Tasks that fit: how many run at once, the whole budget, and the room of it that tasks share.
+
+    ``tasks`` are those of the last stage of wells.
+    """
 
     recipe: Recipe
     tasks: tuple[Task, ...]
+    stages: tuple[Stage, ...] = ()
     workers: int
     budget: int
     room: int
@@ -59,6 +64,34 @@ def may_start(running: Iterable[int], peak: int, room: int) -> bool:
     """
     taken = sum(running)
     return not taken or taken + peak <= room
+
+
+def admit_stages(index: PlateIndex, recipe: Recipe, facts: Facts) -> Admitted:
+    """Return the stages of a plan with their tasks, and how these share memory.
+
+    Raises
+    ------
+    OutOfBudget
+        as `admit`.
+    """
+    stages = stages_of(recipe)
+    found: list[Admitted] = []
+    before: Stage | None = None
+    for stage in (stage for stage in stages if not stage.over_wells):
+        index = index_of(stage, before, index)
+        found.append(admit(index, stage.recipe, facts))
+        before = stage
+    done = with_tasks(stages, found)
+    workers = min(one.workers for one in found)
+    whole = replace(recipe, spill=any(one.recipe.spill for one in found))
+    return Admitted(
+        recipe=whole,
+        tasks=next(of_wells(stage) for stage in reversed(done) if not stage.over_wells),
+        stages=done,
+        workers=workers,
+        budget=found[0].budget,
+        room=found[0].budget - processes(workers, recipe),
+    )
 
 
 def admit(index: PlateIndex, recipe: Recipe, facts: Facts) -> Admitted:

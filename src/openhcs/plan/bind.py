@@ -10,11 +10,11 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from openhcs.constants.constants import GroupBy, VariableComponents
+from openhcs.constants.constants import GroupBy
 from openhcs.core.plate import PlaneState
 from openhcs.errors import InputError, MissingPlanes, PlanError, suggest
 from openhcs.plan.layers import AXIS
-from openhcs.plan.model import Layer
+from openhcs.plan.parts import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -110,12 +110,6 @@ def pipeline_planes(index: PlateIndex) -> tuple[PlateIndex, tuple[str, ...]]:
 def stacks_of(step: FunctionStep, number: int) -> tuple[str, ...]:
     """Return the names of the components a step stacks."""
     names = tuple(component.value for component in step.variable_components)
-    if VariableComponents.WELL.value in names:
-        raise PlanError(
-            f"step {number} ({step.name}) stacks wells, but a plate has no place for an image of several wells. "
-            "Stack SITE, CHANNEL, Z_INDEX or TIMEPOINT.",
-            step=step.name,
-        )
     if isinstance(step.out, tuple) and len(names) != 1:
         raise PlanError(
             f"step {number} ({step.name}) names the labels {list(step.out)} that come out; that needs exactly one "

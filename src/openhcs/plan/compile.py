@@ -11,12 +11,15 @@ import json
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
+from openhcs.errors import PlanError
 from openhcs.plan import bind
-from openhcs.plan.admit import admit, check_space
+from openhcs.plan.admit import admit_stages, check_space
 from openhcs.plan.declare import check_kept, declare, with_places
 from openhcs.plan.labels import with_labels
 from openhcs.plan.model import Plan, Recipe
 from openhcs.plan.partition import partition
+from openhcs.plan.stages import with_cut_images
+from openhcs.plan.values import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from openhcs.core.plate import PlateIndex
     from openhcs.core.steps import FunctionStep
     from openhcs.plan.facts import Facts
-    from openhcs.plan.model import Layer, PlanStep
+    from openhcs.plan.parts import Layer, PlanStep
 
 
 def compile_plan(
@@ -38,7 +41,8 @@ def compile_plan(
 ) -> Plan:
     """Return the plan for a plate, or some of its wells; without steps, the plan that converts it.
 
-    Labels follow from the whole plate, so a plan for some wells goes on as the plan for all.
+    Labels follow from the whole plate, so a plan for some wells goes on as the plan for all; with a step
+    over wells it is a plan for these.
 
     Raises
     ------
@@ -55,40 +59,42 @@ def compile_plan(
     absent = bind.absent_notes(chosen, config.missing)
     whole = bind.readable(whole)
     source = bind.source_layer(whole)
-    planned = partition(whole, steps, source, facts)
+    exchange = Exchange()
+    planned = partition(whole, steps, source, facts, exchange)
     targets = declare(steps, source, planned, config, facts)
+    targets = with_cut_images(planned, source, targets, config)
     targets, labels = with_labels(whole, steps, source, planned, targets, config=config, facts=facts)
-    check_kept(targets, facts)
-    planned = with_places(index, planned, targets, config)
-    recipe = Recipe(plan_id="", source=source, steps=planned, targets=targets, labels=labels, config=config)
-    recipe = replace(recipe, plan_id=_identity(index.name, recipe))
-    admitted = admit(index, recipe, facts)
+    values = exchange.values(config.path_planning.materialization_results_path)
+    check_kept(targets, values, facts)
+    for value in values:
+        if value.kind in facts.lacking:
+            raise PlanError(f"the {value.kind} {value.name!r} cannot be stored here: {facts.lacking[value.kind]}")
+    planned = with_places(index, source, planned, targets, config)
+    recipe = Recipe(
+        plan_id="", source=source, steps=planned, targets=targets, labels=labels, values=values, config=config
+    )
+    recipe = replace(recipe, plan_id=_identity(index, recipe))
+    admitted = admit_stages(index, recipe, facts)
     plan = Plan(
         id=recipe.plan_id,
         index=index,
         recipe=admitted.recipe,
         tasks=admitted.tasks,
+        stages=admitted.stages,
         workers=admitted.workers,
         budget=admitted.budget,
         room=admitted.room,
-        warnings=(
-            *index.warnings,
-            *notes,
-            *absent,
-            *admitted.notes,
-            *_warnings(steps, planned),
-            *_sizes(source, planned),
-        ),
+        warnings=(*index.warnings, *notes, *absent, *_warnings(steps, planned), *_sizes(source, planned)),
     )
     plan = replace(plan, warnings=(*plan.warnings, *_added(plan), *admitted.notes))
     check_space(plan, facts)
     return plan
 
 
-def _identity(plate: str, recipe: Recipe) -> str:
+def _identity(index: PlateIndex, recipe: Recipe) -> str:
     source, config = recipe.source, recipe.config
     said: dict[str, object] = {
-        "plate": plate,
+        "plate": index.name,
         "source": [sorted(source.axes.items()), source.dtype, source.plane_shape],
         "steps": [_step_identity(step) for step in recipe.steps],
         "targets": [[target.after, target.backend, target.path] for target in recipe.targets],
@@ -97,6 +103,10 @@ def _identity(plate: str, recipe: Recipe) -> str:
     }
     if recipe.labels:
         said["labels"] = [[one.step, one.name, one.channel, one.target, one.dtype] for one in recipe.labels]
+    if recipe.values:
+        said["values"] = [[one.step, one.name, one.kind, one.path] for one in recipe.values]
+    if any(step.over_wells for step in recipe.steps):
+        said["wells"] = list(index.wells)
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
 
 

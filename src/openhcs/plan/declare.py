@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 
 from openhcs.core.steps import DTYPES
 from openhcs.errors import PlanError
-from openhcs.plan.model import Target
+from openhcs.plan.parts import Target
 from openhcs.plan.sizes import DISK, ZARR, lead_of, plane_bytes, zarr_target
+from openhcs.plan.stages import cuts_of, last_image_step, reads_again
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from openhcs.core.config import GlobalPipelineConfig
     from openhcs.core.plate import PlateIndex
     from openhcs.core.steps import FunctionStep
     from openhcs.plan.facts import Facts
-    from openhcs.plan.model import Layer, PlanStep
+    from openhcs.plan.parts import Layer, PlanStep, Value
 
 OME_TIFF = frozenset(DTYPES) - {"uint64", "int64", "float16"}
 """Dtypes that OME-TIFF has a name for."""
@@ -34,10 +35,13 @@ def declare(
     """Return every set of images that is kept of itself: forced copies first, the last step's images last."""
     chosen = config.vfs.materialization_backend.value
     layers = [source, *(step.layer for step in planned)]
-    last = len(planned)
+    last = last_image_step(planned)
+    steps = steps[:last]
     targets = []
     for number, step in enumerate(steps, start=1):
         wanted = step.force_disk_output or (number < last and step.materialize)
+        if wanted and planned[number - 1].over_wells:
+            raise PlanError(f"step {number} ({step.name}) stacks wells, so there is no image to keep.", step=step.name)
         if wanted and number < last:
             backend = wanted if isinstance(wanted, str) else chosen
             folder = f"steps/{number}_{step.name}"
@@ -56,12 +60,13 @@ def declare(
     return tuple(targets)
 
 
-def check_kept(targets: Sequence[Target], facts: Facts) -> None:
+def check_kept(targets: Sequence[Target], values: Sequence[Value], facts: Facts) -> None:
     """Raise `PlanError` unless something is kept, and a single store where the output is one."""
-    if not targets:
+    if not targets and not values:
         raise PlanError("the plan would keep nothing: the last step says materialize=False and no step is kept.")
-    if facts.store_output and (len(targets) > 1 or targets[0].backend != ZARR):
-        others = ", ".join(_told(target) for target in targets if target.path) or "TIFFs"
+    if facts.store_output and (len(targets) != 1 or targets[0].backend != ZARR or values):
+        told = [*(_told(target) for target in targets if target.path), *(value.path for value in values)]
+        others = ", ".join(told) or "TIFFs"
         raise PlanError(f"an output ending in .zarr is one store; this pipeline keeps {others} too. Name a folder.")
 
 
@@ -98,6 +103,7 @@ def _target(after: int, backend: str, path: str, layer: Layer, config: GlobalPip
 
 def with_places(
     index: PlateIndex,
+    source: Layer,
     planned: tuple[PlanStep, ...],
     targets: tuple[Target, ...],
     config: GlobalPipelineConfig,
@@ -108,15 +114,28 @@ def with_places(
         kept[target.after] = (*kept.get(target.after, ()), target.backend)
     owed = {target.after: target.why for target in targets if target.why}
     between = config.vfs.intermediate_backend.value
-    reads = ZARR if index.microscope == "ome_zarr" else DISK
+    plate = ZARR if index.microscope == "ome_zarr" else DISK
+    again = reads_again(planned, source)
+    reads = plate
     placed = []
     for step in planned:
-        last = step.number == len(planned)
-        why = "last image step" if last else "force_disk_output" if step.number in kept else "intermediate"
-        if last and step.number not in kept:
-            why = "materialize=False"
-        why = owed.get(step.number, why)
-        writes = (() if last else (between,)) + kept.get(step.number, ())
-        placed.append(replace(step, reads=reads, writes=writes, why=why))
+        if step.over_wells:
+            placed.append(replace(step, reads="results", why="over all wells"))
+            continue
+        if step.number in again:
+            reads = plate if again[step.number] else ZARR
+        ends = step.number == last_image_step(planned) or step.number in cuts_of(planned)
+        why = _why(step, planned, kept)
+        writes = (() if ends else (between,)) + kept.get(step.number, ())
+        placed.append(replace(step, reads=reads, writes=writes, why=owed.get(step.number, why)))
         reads = between
     return tuple(placed)
+
+
+def _why(step: PlanStep, planned: Sequence[PlanStep], kept: Mapping[int, tuple[str, ...]]) -> str:
+    """Return why a step's images go where they go."""
+    if step.number == last_image_step(planned):
+        return "last image step" if step.number in kept else "materialize=False"
+    if step.number in kept:
+        return "force_disk_output"
+    return "the plate is read again" if step.number in cuts_of(planned) else "intermediate"

@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from openhcs.plan.model import LabelTarget, Layer, Plan, PlanStep, Target
+    from openhcs.plan.model import Plan
+    from openhcs.plan.parts import LabelTarget, Layer, PlanStep, Target
 
 SHORT = {"site": "site", "channel": "chan", "z_index": "z", "timepoint": "t"}
 KIND = {"bool": "b", "uint": "u", "int": "i", "float": "f", "complex": "c"}

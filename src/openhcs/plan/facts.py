@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 class Probed:
     """What came of calling a step's functions once: planes in, planes out, dtype, (y, x), dtypes of labels.
 
-    ``scratch`` is as in `openhcs.plan.model.PlanStep`.
+    ``scratch`` is as in `openhcs.plan.model.PlanStep`. ``values`` are the kinds of other special outputs;
+    ``same`` says that the planes are those that came in, unchanged.
     """
 
     planes_in: int
@@ -22,6 +23,8 @@ class Probed:
     plane_shape: tuple[int, int]
     labels: Mapping[str, str] = field(default_factory=dict)
     scratch: float | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+    same: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +39,15 @@ class Facts:
         space left where the output goes; None when unknown.
     probed
         by step number from 1, what a probe found; a step without one must have declared everything and
-        make no labels.
+        make no labels and nothing whose kind it leaves open.
     fingerprints
         by step number, a text that changes when the step's functions or arguments do.
     measured
         what wells took in an earlier run to the same output, in bytes, by plan and well.
     store_output
         the output is itself a ``.zarr`` store.
+    lacking
+        kinds of special outputs that cannot be stored here, with what to install.
     """
 
     cores: int = 1
@@ -52,3 +57,4 @@ class Facts:
     fingerprints: Mapping[int, str] = field(default_factory=dict)
     measured: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     store_output: bool = False
+    lacking: Mapping[str, str] = field(default_factory=dict)

@@ -14,18 +14,20 @@ from typing import TYPE_CHECKING
 from openhcs.core.special import LABELS
 from openhcs.errors import PlanError
 from openhcs.plan.layers import label_keys
-from openhcs.plan.model import LabelTarget
+from openhcs.plan.parts import LabelTarget
 from openhcs.plan.sizes import ZARR, stored, zarr_target
+from openhcs.plan.stages import cuts_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from openhcs.core.config import GlobalPipelineConfig
     from openhcs.core.plate import Key, PlateIndex
-    from openhcs.core.steps import Chain, FunctionStep
+    from openhcs.core.steps import FunctionStep
     from openhcs.plan.facts import Facts
     from openhcs.plan.layers import Group
-    from openhcs.plan.model import Layer, PlanStep, Recipe, Target
+    from openhcs.plan.model import Recipe
+    from openhcs.plan.parts import Layer, PlanStep, Target
 
 _UNLAWFUL = re.compile(r"[^A-Za-z0-9_.-]+")
 
@@ -62,7 +64,15 @@ def with_labels(
     for step, plan in zip(steps, planned, strict=True):
         for output in _outputs(step, plan):
             before = layers[plan.number - 1]
-            at = _home(targets, plan.number, layers)
+            cut = plan.number - 1 in cuts_of(planned)
+            at = _home(targets, plan.number, layers, cut=cut)
+            if at is None and cut:
+                raise PlanError(
+                    f"step {plan.number} ({plan.name}) makes labels {output.name!r} of images that an earlier stage of "
+                    "the plan stored, and labels are stored with their images. Keep the images that this step gives "
+                    "(force_disk_output=True), or make the labels a step later.",
+                    step=plan.name,
+                )
             if at is None:
                 targets = (*targets, _added(output, planned, before, config))
                 at = len(targets) - 1
@@ -91,26 +101,18 @@ def makes(label: LabelTarget, group: Group) -> bool:
 def _outputs(step: FunctionStep, planned: PlanStep) -> list[_Output]:
     found: dict[str, list[str | None]] = {}
     for key, chain in step.chains.items():
-        for name in _names(step, planned, chain):
-            found.setdefault(name, []).append(key)
+        for output in (output for call in chain for output in call.outputs):
+            if output.kind == LABELS:
+                found.setdefault(output.name, []).append(key)
     return [_Output(step=step, planned=planned, name=name, chains=tuple(keys)) for name, keys in found.items()]
 
 
-def _names(step: FunctionStep, planned: PlanStep, chain: Chain) -> list[str]:
-    names = [one.name for call in chain for one in call.outputs if one.kind == LABELS]
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise PlanError(
-            f"step {planned.number} ({step.name}) makes {twice[0]!r} twice in one chain of functions. Give one of them "
-            "another name in special_outputs.",
-            step=step.name,
-        )
-    return names
+def _home(targets: tuple[Target, ...], number: int, layers: list[Layer], *, cut: bool) -> int | None:
+    """Return the place of the stored images that the labels of a step go beneath.
 
-
-def _home(targets: tuple[Target, ...], number: int, layers: list[Layer]) -> int | None:
-    """Return the place of the stored images that the labels of a step go beneath."""
-    for after in (number - 1, number):
+    After a ``cut`` its input is stored by another task.
+    """
+    for after in (number,) if cut else (number - 1, number):
         for place, target in enumerate(targets):
             if target.after == after and target.backend == ZARR and _grid(layers[after]) == _grid(layers[number - 1]):
                 return place

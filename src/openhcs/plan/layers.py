@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from openhcs.core.plate import Key
-    from openhcs.plan.model import Axes, PlanStep, Recipe
+    from openhcs.plan.model import Recipe
+    from openhcs.plan.parts import Axes, PlanStep
 
 PLACE = {"site": 1, "timepoint": 2, "channel": 3, "z_index": 4}
 """Where each component stands in a `Key`."""
@@ -113,6 +114,25 @@ def groups_by_step(recipe: Recipe, keys: tuple[Key, ...], well: str) -> list[lis
 def planes_by_step(keys: Iterable[Key], groups: Iterable[list[Group]]) -> list[tuple[Key, ...]]:
     """Return the planes of a well as read, then after each step."""
     return [tuple(keys), *(tuple(key for group in step for key in group.outputs) for step in groups)]
+
+
+def filled_by_step(states: Mapping[Key, str], groups: Iterable[list[Group]]) -> list[dict[Key, str]]:
+    """Return, as read and after each step, the planes made of nothing but fill values, with their state.
+
+    ``states`` are those of planes that are read as fill values.
+    """
+    filled = [dict(states)]
+    for step in groups:
+        before = filled[-1]
+        filled.append(
+            {
+                key: before[group.inputs[0]]
+                for group in step
+                for key in group.outputs
+                if all(one in before for one in group.inputs)
+            }
+        )
+    return filled
 
 
 def axes_of(keys: Iterable[Key]) -> dict[int, Axes]:

@@ -8,107 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from openhcs.core.wells import well_key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
     from openhcs.core.config import GlobalPipelineConfig
     from openhcs.core.plate import Key, Plane, PlateIndex
+    from openhcs.plan.parts import LabelTarget, Layer, PlanStep, Target, Value
 
-Axes = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]
-"""Sites, time points, channels and z planes of one acquisition, over the whole plate."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
-    """What the images look like after a step: labels per acquisition, dtype, (y, x)."""
-
-    axes: Mapping[int, Axes]
-    dtype: str
-    plane_shape: tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanStep:
-    """One step of the plan, the same for every well.
-
-    ``picks`` maps a component's value to the key of its functions; empty when one chain serves all.
-    ``out`` is "same", "one" or labels; ``known`` says how that became known. ``scratch`` is what a call was seen
-    to take beyond its stack and what comes out, in bytes per byte of its stack; None: no call was tried.
-    """
-
-    number: int
-    name: str
-    stacks: tuple[str, ...]
-    group_by: str | None = None
-    picks: Mapping[str, str] = field(default_factory=dict)
-    unmatched: str = "error"
-    out: str | tuple[int, ...] = "same"
-    known: str = "said"
-    scratch: float | None = None
-    layer: Layer
-    reads: str = "memory"
-    writes: tuple[str, ...] = ()
-    why: str = ""
-    fingerprint: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """Images that are kept: after which step (0: as read), through which backend, where in the output.
-
-    ``levels`` counts resolution levels; ``objects`` and ``raw_bytes`` are for one full site image. ``why``
-    is told of images that are kept for something else's sake.
-    """
-
-    after: int
-    backend: str
-    path: str
-    layer: Layer
-    levels: int
-    objects: int
-    raw_bytes: int
-    why: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelTarget:
-    """Label images that are kept: one beneath each site image of a target that has labels.
-
-    Parameters
-    ----------
-    step, output
-        number of the step that makes them, and their name as it declares it.
-    name
-        of the label image.
-    channel
-        the channel whose calls make them; None where one call sees all channels.
-    chains
-        keys of the step's functions that make them.
-    target
-        place among the plan's targets.
-    known
-        how the dtype became known.
-    objects, raw_bytes
-        of one label image with its levels.
-    """
-
-    step: int
-    output: str
-    name: str
-    channel: int | None
-    chains: tuple[str | None, ...]
-    target: int
-    dtype: str
-    known: str
-    levels: int
-    objects: int
-    raw_bytes: int
+PLATE = "plate"
+"""Stands for a well where a task is about all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +31,9 @@ class Task:
 
     ``planes`` are in reading order; those without pixels hold the fill value. Bytes are raw pixels;
     ``images`` counts the site images of each target, ``labels`` those of each of the plan's labels;
-    ``stored`` are objects and raw bytes of each target, then of each of the labels.
+    ``stored`` are objects and raw bytes of each target, then of each of the labels. ``stage`` is 0 in the
+    last stage, which is the only one where nothing stacks wells, and counts the others from 1; ``upstream``
+    tells of what the stages before were made.
     """
 
     well: str
@@ -128,6 +44,13 @@ class Task:
     images: tuple[int, ...]
     labels: tuple[int, ...]
     stored: tuple[tuple[int, int], ...]
+    stage: int = 0
+    upstream: str = ""
+
+    @property
+    def id(self) -> str:
+        """Name under which it is committed: the well's, in earlier stages with their number."""
+        return _task_id(self.well, self.stage)
 
     @property
     def objects(self) -> int:
@@ -137,12 +60,35 @@ class Task:
     @property
     def inputs(self) -> str:
         """Digest that tells whether a committed well was made of the same input."""
-        return planes_digest(self.planes)
+        return planes_digest(self.planes) + self.upstream
 
     @property
     def keys(self) -> tuple[Key, ...]:
         """Places of the planes within the well."""
         return tuple(plane.key for plane in self.planes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlateTask:
+    """One step over wells: done once, when every well of its stage is committed.
+
+    ``step`` is its number; ``wells`` are those it is about, in the order of the plate; ``inputs`` tells of
+    what these were made.
+    """
+
+    step: int
+    stage: int
+    wells: tuple[str, ...]
+    inputs: str
+    well: str = PLATE
+    bytes_in: int = 0
+    objects: int = 0
+    peak_bytes: int = 0
+
+    @property
+    def id(self) -> str:
+        """Name under which it is committed."""
+        return f"{self.well}~{self.step}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,14 +106,69 @@ class Recipe:
     config: GlobalPipelineConfig
     labels: tuple[LabelTarget, ...] = ()
     spill: bool = False
+    values: tuple[Value, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """A special output that a later stage takes: what it is, and the number of the stage that makes it."""
+
+    value: Value
+    stage: int
+
+    def task(self, well: str) -> str:
+        """Return the name under which what was made of a well, or of all of them, is committed."""
+        return f"{PLATE}~{self.value.step}" if self.value.over_wells else _task_id(well, self.stage)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A part of a plan that is done for all wells before the next one begins.
+
+    Parameters
+    ----------
+    number
+        0 for the last stage of wells, others count from 1.
+    recipe
+        what its tasks share, with steps, targets and labels counted as if there was nothing else. A
+        stage that is one step over wells has that step alone.
+    skipped
+        steps of the plan that come before it.
+    targets, labels
+        places of its targets and label images among the plan's.
+    source
+        place among the plan's targets of the images it reads; None: those of the plate.
+    given
+        special outputs of earlier stages that it takes.
+    passes_on
+        its steps must pass on the images they get, since a later stage reads the plate again.
+    tasks
+        one for each well, or the one over all wells.
+    """
+
+    number: int
+    recipe: Recipe
+    skipped: int
+    targets: tuple[int, ...]
+    labels: tuple[int, ...]
+    source: int | None
+    given: tuple[Given, ...]
+    passes_on: bool = False
+    tasks: tuple[Task | PlateTask, ...] = ()
+
+    @property
+    def over_wells(self) -> bool:
+        """Whether it is one step over all wells."""
+        return any(step.over_wells for step in self.recipe.steps)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """A compiled pipeline for a plate.
 
-    ``index`` holds the wells of the plan after the user's word on missing planes. ``budget`` are the bytes that a
-    run may take with all its processes, ``room`` those of them that are left for the tasks that run at once.
+    ``index`` holds the wells of the plan after the user's word on missing planes. ``stages`` are done one after
+    the other, and ``tasks`` are those of the last stage of wells. ``budget`` are the bytes that a run may take
+    with all its processes, ``room`` those of them that are left for the tasks that run at once.
     """
 
     id: str
@@ -177,6 +178,7 @@ class Plan:
     workers: int
     budget: int
     room: int
+    stages: tuple[Stage, ...]
     warnings: tuple[str, ...] = ()
 
     @property
@@ -197,37 +199,48 @@ class Plan:
     @property
     def peak_bytes(self) -> int:
         """Memory that one task takes at most."""
-        return max((task.peak_bytes for task in self.tasks), default=0)
+        return max((task.peak_bytes for stage in self.stages for task in stage.tasks), default=0)
+
+    @property
+    def _tasks(self) -> Iterator[tuple[Stage, Task]]:
+        """Every task about one well, with its stage."""
+        return ((stage, task) for stage in self.stages for task in stage.tasks if isinstance(task, Task))
 
     @cached_property
     def stored_objects(self) -> int:
         """Files with pixels that the output will hold."""
-        return sum(task.objects for task in self.tasks)
+        return sum(task.objects for _, task in self._tasks)
 
     @cached_property
     def raw_bytes_out(self) -> int:
         """Bytes of raw pixels that the output will hold, all levels."""
-        return sum(raw for task in self.tasks for _, raw in task.stored)
+        return sum(raw for _, task in self._tasks for _, raw in task.stored)
 
     def stored(self, kept: Target | LabelTarget) -> tuple[int, int]:
         """Return how many objects and bytes of raw pixels a target, or one of the labels, will hold."""
-        place = [*self.recipe.targets, *self.recipe.labels].index(kept)
-        return sum(task.stored[place][0] for task in self.tasks), sum(task.stored[place][1] for task in self.tasks)
+        found = [task.stored[place] for place, task in self._keepers(kept)]
+        return sum(objects for objects, _ in found), sum(raw for _, raw in found)
 
     def images(self, target: Target) -> int:
         """Return how many site images a target will hold."""
-        place = self.recipe.targets.index(target)
-        return sum(task.images[place] for task in self.tasks)
+        return sum(task.images[place] for place, task in self._keepers(target))
 
     def label_images(self, label: LabelTarget) -> int:
         """Return how many label images there will be of one kind."""
-        place = self.recipe.labels.index(label)
-        return sum(task.labels[place] for task in self.tasks)
+        return sum(task.labels[place - len(task.images)] for place, task in self._keepers(label))
+
+    def _keepers(self, kept: Target | LabelTarget) -> Iterator[tuple[int, Task]]:
+        """Yield the tasks that store something, with its place in what each stores."""
+        place = [*self.recipe.targets, *self.recipe.labels].index(kept)
+        for stage, task in self._tasks:
+            places = [*stage.targets, *(len(self.recipe.targets) + one for one in stage.labels)]
+            if place in places:
+                yield places.index(place), task
 
     @cached_property
     def bytes_in(self) -> int:
         """Bytes of raw pixels that will be read."""
-        return sum(task.bytes_in for task in self.tasks)
+        return sum(task.bytes_in for _, task in self._tasks)
 
     def explain(self) -> str:
         """Return the plan as text."""
@@ -246,6 +259,7 @@ class Plan:
                 "steps": [_plain(asdict(step)) for step in self.recipe.steps],
                 "targets": [_plain(asdict(target)) for target in self.recipe.targets],
                 "labels": [_plain(asdict(label)) for label in self.recipe.labels],
+                "values": [_plain(asdict(value)) for value in self.recipe.values],
                 "config": self.recipe.config.to_toml(),
                 "workers": self.workers,
                 "tasks": [
@@ -261,6 +275,10 @@ class Plan:
 
     def __repr__(self) -> str:
         return f"<Plan {self.id} of {self.index.name}: {len(self.tasks)} wells, {len(self.recipe.steps)} steps>"
+
+
+def _task_id(well: str, stage: int) -> str:
+    return f"{well}~{stage}" if stage else well
 
 
 def with_wells_of(plan_json: str, earlier_json: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from openhcs.errors import PlanError
 from openhcs.plan import bind
 from openhcs.plan.layers import PASS, axes_of, groups_of
-from openhcs.plan.model import Layer, PlanStep
+from openhcs.plan.parts import Layer, PlanStep
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,18 +19,23 @@ if TYPE_CHECKING:
     from openhcs.core.plate import Key, PlateIndex
     from openhcs.core.steps import FunctionStep
     from openhcs.plan.facts import Facts, Probed
+    from openhcs.plan.values import Exchange
 
     KeysByWell = Mapping[str, tuple[Key, ...]]
 
 
-def partition(index: PlateIndex, steps: Sequence[FunctionStep], source: Layer, facts: Facts) -> tuple[PlanStep, ...]:
-    """Return every step settled, in order; ``source`` is what the plate holds."""
+def partition(
+    index: PlateIndex, steps: Sequence[FunctionStep], source: Layer, facts: Facts, exchange: Exchange
+) -> tuple[PlanStep, ...]:
+    """Return every step settled, in order; ``source`` is what the plate holds, ``exchange`` a new one."""
     keys = {well: tuple(plane.key for plane in planes) for well, planes in index.by_well.items()}
     before = source
     planned: list[PlanStep] = []
     for number, step in enumerate(steps, start=1):
-        one = settled(step, first_step(index, step, number, before), keys, facts.probed.get(number))
+        probed = facts.probed.get(number)
+        one = settled(step, exchange.bound(step, first_step(index, step, number, before)), keys, probed)
         one = replace(one, fingerprint=facts.fingerprints.get(number, ""))
+        exchange.made(step, one, probed)
         keys = next_keys(keys, one, before)
         planned.append(one)
         before = one.layer
@@ -40,6 +45,8 @@ def partition(index: PlateIndex, steps: Sequence[FunctionStep], source: Layer, f
 def first_step(index: PlateIndex, step: FunctionStep, number: int, before: Layer) -> PlanStep:
     """Return a step held against the plate, before what comes out of it is known."""
     stacks = bind.stacks_of(step, number)
+    if step.over_wells:
+        return PlanStep(number=number, name=step.name, stacks=stacks, layer=before, passes=True)
     group_by = bind.grouping(step, number, stacks)
     picked = {} if group_by is None else bind.picks(step, number, group_by, before.axes, index)
     return PlanStep(
@@ -59,6 +66,8 @@ def settled(step: FunctionStep, planned: PlanStep, keys_by_well: KeysByWell, pro
     ``keys_by_well`` are the planes that go in, over the whole plate.
     """
     before = planned.layer
+    if planned.over_wells:
+        return planned
     if probed is None and (step.out is None or step.out_dtype is None):
         raise PlanError(
             f"step {planned.number} ({step.name}) says neither in full what comes out (out=, out_dtype=) nor was it "
@@ -70,7 +79,7 @@ def settled(step: FunctionStep, planned: PlanStep, keys_by_well: KeysByWell, pro
     shape = probed.plane_shape if probed else before.plane_shape
     said = step.out is not None and step.out_dtype is not None
     known = "said" if probed is None or said else f"probed {probed.planes_in}"
-    done = replace(planned, out=out, known=known)
+    done = replace(planned, out=out, known=known, passes=probed is not None and probed.same and out == "same")
     groups = [group for well, keys in keys_by_well.items() for group in groups_of(keys, done, before.axes, well)]
     made = [key for group in groups for key in group.outputs]
     if (dtype, shape) != (before.dtype, before.plane_shape) and any(group.chain == PASS for group in groups):
@@ -107,6 +116,8 @@ def next_keys(keys: KeysByWell, step: PlanStep, before: Layer) -> dict[str, tupl
     PlanError
         two calls would make the same plane.
     """
+    if step.over_wells:
+        return dict(keys)
     after: dict[str, tuple[Key, ...]] = {}
     for well, present in keys.items():
         made = [key for group in groups_of(present, step, before.axes, well) for key in group.outputs]

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from openhcs.core.plate import Key
     from openhcs.plan.layers import Group
-    from openhcs.plan.model import LabelTarget, Recipe, Target
+    from openhcs.plan.model import Recipe
+    from openhcs.plan.parts import LabelTarget, Target
     from openhcs.plan.schedule import Scheduled
 
 MARGIN = 1.1

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from openhcs.plan.layers import PASS, Group, groups_by_step
+from openhcs.plan.values import Links
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,12 +37,13 @@ def image_of(key: Key) -> tuple[int, int]:
 
 
 def schedule(recipe: Recipe, keys: tuple[Key, ...], well: str) -> tuple[Scheduled, ...]:
-    """Return every call of one well in running order.
+    """Return every call of one well in running order: after those that make its planes and special inputs.
 
     Planes of a plate that is kept as it was read stand in it too, where no call reads them.
     """
     steps = groups_by_step(recipe, keys, well)
     maker = [{key: group for group in groups for key in group.outputs} for groups in steps]
+    links = Links(recipe.steps, steps)
     done: set[tuple[int, int]] = set()
 
     def visit(number: int, group: Group) -> Iterator[Scheduled]:
@@ -51,9 +53,13 @@ def schedule(recipe: Recipe, keys: tuple[Key, ...], well: str) -> tuple[Schedule
         if number > 0:
             for key in group.inputs:
                 yield from visit(number - 1, maker[number - 1][key])
+        for take, makers in links.makers(number, group) if number >= 0 else ():
+            for one in makers:
+                yield from visit(take.step - 1, one)
         yield Scheduled(number, group)
 
     kept = {target.after - 1 for target in recipe.targets} | {label.step - 1 for label in recipe.labels}
+    kept |= {value.step - 1 for value in recipe.values}
     wanted = [(number, group) for number in {*kept, len(steps) - 1} if number >= 0 for group in steps[number]]
     if STORED_AS_READ in kept:
         read = {key for group in steps[0] for key in group.inputs} if steps else set()

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from openhcs.core.arrays import level_shapes, plan_chunks
 from openhcs.core.steps import DTYPES
-from openhcs.plan.model import Target
+from openhcs.plan.parts import Target
 
 if TYPE_CHECKING:
     from openhcs.core.config import GlobalPipelineConfig, ZarrConfig
-    from openhcs.plan.model import Layer
+    from openhcs.plan.parts import Layer
 
 ZARR = "zarr"
 DISK = "disk"

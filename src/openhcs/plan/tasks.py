@@ -16,7 +16,8 @@ from openhcs.plan.sizes import DISK, plane_bytes, stored
 
 if TYPE_CHECKING:
     from openhcs.core.plate import Key, PlateIndex
-    from openhcs.plan.model import Layer, Recipe, Target
+    from openhcs.plan.model import Recipe
+    from openhcs.plan.parts import Layer, Target
 
 
 def tasks_of(index: PlateIndex, recipe: Recipe, *, threads: int = 1) -> tuple[Task, ...]:

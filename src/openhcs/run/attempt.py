@@ -29,6 +29,10 @@ class Task(Protocol):
         """Name of the well."""
 
     @property
+    def id(self) -> str:
+        """Name under which it is committed."""
+
+    @property
     def inputs(self) -> str:
         """Digest of what it is made of."""
 

@@ -61,6 +61,11 @@ class CarriedWell:
     peak_bytes: int
     objects: int
 
+    @property
+    def id(self) -> str:
+        """Name under which it is committed."""
+        return self.well
+
 
 @dataclass(frozen=True, kw_only=True)
 class CarryPlan:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from openhcs.errors import FormatError
 from openhcs.run.carried import KEY, CarriedFacts
 from openhcs.run.derive import OutputFacts, documents
+from openhcs.run.merge import merge_tables
 
 if TYPE_CHECKING:
     from openhcs.ledger.ledger import Ledger
@@ -57,7 +58,7 @@ def close(ledger: Ledger) -> tuple[str, ...]:
         the output holds no work of ours.
     """
     with ledger.closing():
-        return derive(ledger, final=True)
+        return (*merge_tables(ledger), *derive(ledger, final=True))
 
 
 def clean(ledger: Ledger) -> int:
@@ -72,5 +73,6 @@ def clean(ledger: Ledger) -> int:
     """
     before = len(ledger.unfinished())
     with ledger.closing(other_hosts=True):
+        merge_tables(ledger)
         derive(ledger, final=True)
     return before - len(ledger.unfinished())

@@ -24,7 +24,7 @@ from openhcs.ngff.render import ZARR_FORMAT
 from openhcs.plan.compile import compile_plan
 from openhcs.run.carry import CarryJob, CheckJob, plan_carry
 from openhcs.run.digests import Digests
-from openhcs.run.execute import carry_out, execute
+from openhcs.run.execute import Batch, carry_out, execute
 from openhcs.run.facts import gather
 from openhcs.run.plates import is_archive, outline_plate
 
@@ -126,7 +126,7 @@ def _planned(tree: Tree, how: _How, store: str = "") -> CarryPlan:
 
 def _carry_plan(plan: CarryPlan, how: _How, output: str) -> RunResult:
     job = CarryJob(output=os.path.abspath(output), ops=how.ops, plan=plan, digests=Digests(plan.source))
-    return carry_out(plan, job, exist=how.exist, on_event=how.tell, stop=how.stop)
+    return carry_out(plan, [Batch(job, plan.tasks)], exist=how.exist, on_event=how.tell, stop=how.stop)
 
 
 def _into_one_file(plate: Tree | PlateIndex, how: _How, target: Path) -> RunResult:
@@ -145,7 +145,7 @@ def _into_one_file(plate: Tree | PlateIndex, how: _How, target: Path) -> RunResu
     if plan is not None and plan.unchanged and isinstance(plate, FolderTree):
         tree = plate
         checks = CheckJob(output=str(store), ops=how.ops, plan=plan, digests=Digests(plate.root))
-        result = carry_out(plan, checks, exist=how.exist, on_event=how.tell, stop=how.stop)
+        result = carry_out(plan, [Batch(checks, plan.tasks)], exist=how.exist, on_event=how.tell, stop=how.stop)
     else:
         result = _into_store(plate, how, str(store)) if plan is None else _carry_plan(plan, how, str(store))
         tree = FolderTree(store)

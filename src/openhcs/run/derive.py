@@ -7,9 +7,10 @@ times. Wells without a commit record are not told of; without any record there i
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from openhcs.core.special import TABLE
 from openhcs.core.wells import well_key
 from openhcs.errors import FormatError
 from openhcs.ngff import render
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
 class OutputFacts:
     """All that documents need beside records.
 
-    ``ome`` False makes plain groups; ``plate_metadata`` False leaves out ``plate`` and ``well``.
+    ``ome`` False makes plain groups; ``plate_metadata`` False leaves out ``plate`` and ``well``; ``tables``
+    are the paths of merged tables by name.
     """
 
     plate: PlateFacts
@@ -48,6 +50,7 @@ class OutputFacts:
     ngff_version: str = "0.5"
     ome: bool = True
     plate_metadata: bool = True
+    tables: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the facts as a JSON object, for closing an output later."""
@@ -57,6 +60,7 @@ class OutputFacts:
             "ngff_version": self.ngff_version,
             "ome": self.ome,
             "plate_metadata": self.plate_metadata,
+            "tables": dict(self.tables),
         }
 
     @classmethod
@@ -69,6 +73,7 @@ class OutputFacts:
                 ngff_version=str(told["ngff_version"]),
                 ome=bool(told["ome"]),
                 plate_metadata=bool(told["plate_metadata"]),
+                tables={str(name): str(path) for name, path in told.get("tables", {}).items()},
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise FormatError(f"the facts of an output are not as openhcs writes them: {error!r}") from None
@@ -94,6 +99,7 @@ def output_facts(index: PlateIndex, recipe: Recipe, *, vendor_files: Mapping[str
         ngff_version=config.ngff_version,
         ome=config.ome_zarr_metadata,
         plate_metadata=config.write_plate_metadata,
+        tables={value.name: value.path for value in recipe.values if value.kind == TABLE},
     )
 
 
@@ -120,7 +126,7 @@ def documents(facts: OutputFacts, records: Iterable[Record], *, final: bool = Tr
         with the documents of wells and images, whose display windows are then the same for a channel
         across the plate; otherwise those of the root and of rows only.
     """
-    found = sorted(records, key=lambda record: well_key(record["task"]))
+    found = sorted((one for one in records if one["images"]), key=lambda one: well_key(one.get("well", one["task"])))
     made: Documents = {}
     for number, target in enumerate(facts.targets):
         rows = _images(found, number)

@@ -10,7 +10,7 @@ import contextlib
 import os
 import threading
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from openhcs.core.wells import well_key
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from openhcs.core.config import GlobalPipelineConfig
     from openhcs.core.steps import FunctionStep
-    from openhcs.plan.model import Plan
+    from openhcs.plan.model import Plan, Stage
     from openhcs.run.attempt import Job as AnyJob
     from openhcs.run.attempt import Task
     from openhcs.run.events import Listener
@@ -78,10 +78,36 @@ def execute(
         output=os.path.abspath(output),
         index=replace(plan.index, planes=()),
         recipe=plan.recipe,
-        chains=tuple(step.chains for step in steps),
+        stage=plan.stages[-1],
+        chains=(),
         ops=ops or FileOps(durable=durable),
     )
-    return carry_out(plan, job, exist=exist, on_event=on_event, stop=stop)
+    batches = [Batch(_job(job, stage, steps), stage.tasks, _heading(plan, stage)) for stage in plan.stages]
+    return carry_out(plan, batches, exist=exist, on_event=on_event, stop=stop)
+
+
+def _job(job: Job, stage: Stage, steps: Sequence[FunctionStep]) -> Job:
+    """Return the job of one stage: its functions alone."""
+    own = steps[stage.skipped : stage.skipped + len(stage.recipe.steps)]
+    return replace(job, stage=replace(stage, tasks=()), chains=tuple(step.chains for step in own))
+
+
+def _heading(plan: Plan, stage: Stage) -> str:
+    """Return what is told when a stage begins; nothing where there is but one."""
+    if len(plan.stages) == 1:
+        return ""
+    names = ", ".join(step.name for step in stage.recipe.steps) or "storing"
+    what = "over all wells" if stage.over_wells else f"well by well ({len(stage.tasks)})"
+    return f"stage {plan.stages.index(stage) + 1} of {len(plan.stages)}: {names}, {what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Tasks that are done together, before those of the next batch begin; ``heading`` is told then."""
+
+    job: AnyJob[Any]
+    tasks: Sequence[Task]
+    heading: str = ""
 
 
 class Work(Protocol):
@@ -125,22 +151,27 @@ class Work(Protocol):
 
 def carry_out(
     plan: Work,
-    job: AnyJob[Any],
+    batches: Sequence[Batch],
     *,
     exist: str = "auto",
     on_event: Listener | None = None,
     stop: threading.Event | None = None,
 ) -> RunResult:
-    """Do every task of a plan that is not committed yet, as `execute` says."""
-    return _Run(plan, job, on_event or ignore, stop or threading.Event()).execute(exist)
+    """Do every task of a plan that is not committed yet, as `execute` says.
+
+    Each task of ``plan`` is in one batch; a batch begins when all tasks of the ones before are committed.
+    """
+    return _Run(plan, batches, on_event or ignore, stop or threading.Event()).execute(exist)
 
 
 class _Run:
-    def __init__(self, plan: Work, job: AnyJob[Any], tell: Listener, stop: threading.Event) -> None:
+    def __init__(self, plan: Work, batches: Sequence[Batch], tell: Listener, stop: threading.Event) -> None:
         self.plan = plan
         self.tell = tell
         self.stop = stop
-        self.job = job
+        self.batches = batches
+        self.job = job = batches[0].job
+        self.ours = {task.id for task in plan.tasks}
         self.ledger = Ledger(job.output, job.ops)
         self.start = time.perf_counter()
         self.derived_at = float("-inf")
@@ -163,11 +194,14 @@ class _Run:
             self.ledger.renew_plan(self._plan_text)
             self.ledger.notes.keep_facts(self.job.facts(self.ledger))
             committed = set() if again else self._committed()
-            skipped = [task for task in self.plan.tasks if task.well in committed]
-            todo = [task for task in self.plan.tasks if task.well not in committed]
-            self._started(todo, skipped, weaker)
-            if todo:
-                self._work_and_tell(todo)
+            skipped = [task for task in self.plan.tasks if task.id in committed]
+            todo = [task for task in self.plan.tasks if task.id not in committed]
+            waiting = [
+                replace(batch, tasks=[task for task in batch.tasks if task.id not in committed])
+                for batch in self.batches
+            ]
+            self._started(waiting, skipped, weaker)
+            self._work_and_tell([batch for batch in waiting if batch.tasks])
         if self.done or skipped:
             self._close()
         result = self._result(skipped, todo)
@@ -197,25 +231,31 @@ class _Run:
     def _committed(self) -> set[str]:
         records = self.ledger.records()
         return {
-            task.well
-            for task in self.plan.tasks
-            if (record := records.get(task.well)) and record["plan"] == self.plan.id and record["inputs"] == task.inputs
+            task.id
+            for batch in self.batches
+            for task in batch.tasks
+            if (record := records.get(task.id)) and record["plan"] == self.plan.id and record["inputs"] == task.inputs
         }
 
-    def _work_and_tell(self, todo: list[Task]) -> None:
+    def _work_and_tell(self, batches: Sequence[Batch]) -> None:
         """Do tasks; when that is broken off, the plate still lists what was committed."""
         try:
-            self._work(todo)
+            for batch in batches:
+                if self.failed or self.stop.is_set():
+                    return
+                if batch.heading:
+                    self.tell(Event(kind="stage_started", message=batch.heading))
+                self._work(batch)
         except BaseException:
             if self.done:
                 with contextlib.suppress(OpenHCSError):
                     derive(self.ledger, final=False)
             raise
 
-    def _work(self, todo: list[Task]) -> None:
-        executor = choose(self.plan, len(todo))
-        check_open_files(min(self.plan.workers, len(todo)))
-        for outcome in executor.run(self.job, todo, self.stop, self._begun):
+    def _work(self, batch: Batch) -> None:
+        executor = choose(self.plan, len(batch.tasks))
+        check_open_files(min(self.plan.workers, len(batch.tasks)))
+        for outcome in executor.run(batch.job, batch.tasks, self.stop, self._begun):
             self._ended(outcome)
             if self.done and time.perf_counter() - self.derived_at > DERIVE_EVERY_S:
                 derive(self.ledger, final=False)
@@ -227,12 +267,14 @@ class _Run:
     def _ended(self, outcome: Outcome) -> None:
         well, ended = outcome.task.well, outcome.ended
         if not isinstance(ended, Broken):
-            self.done.append(well)
+            last = outcome.task.id in self.ours
+            if last:
+                self.done.append(well)
             self.bytes_in += ended.bytes_in
             self.bytes_out += ended.bytes_out
             self.tell(
                 Event(
-                    kind="well_done",
+                    kind="well_done" if last else "well_staged",
                     well=well,
                     bytes_in=ended.bytes_in,
                     bytes_out=ended.bytes_out,
@@ -273,7 +315,8 @@ class _Run:
             seconds=time.perf_counter() - self.start,
         )
 
-    def _started(self, todo: list[Task], skipped: list[Task], weaker: tuple[str, ...]) -> None:
+    def _started(self, batches: Sequence[Batch], skipped: list[Task], weaker: tuple[str, ...]) -> None:
+        todo = [task for batch in batches for task in batch.tasks]
         total = sum(task.bytes_in for task in todo)
         wells = tuple(task.well for task in self.plan.tasks)
         objects = sum(task.objects for task in todo)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from openhcs.core.special import ROI, TABLE
 from openhcs.errors import OpenHCSError
 from openhcs.io.limits import memory_limit
 from openhcs.ledger.commit import read_entry
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 
 TEACHERS = 8
 """Commit records that are asked what their wells took."""
+
+
+NEEDS = {TABLE: "pyarrow", ROI: "roifile"}
+"""Libraries that kinds of special outputs are stored with."""
 
 
 def gather(
@@ -45,6 +51,9 @@ def gather(
         fingerprints=fingerprints or {},
         measured=measured(output) if begun else {},
         store_output=output.rstrip("/").endswith(".zarr"),
+        lacking={
+            kind: f"pip install 'openhcs[tables]' ({name})" for kind, name in NEEDS.items() if not find_spec(name)
+        },
     )
 
 

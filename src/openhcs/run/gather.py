@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from openhcs.core.config import ZarrConfig
     from openhcs.core.plate import Key
     from openhcs.io.fsops import FileOps
-    from openhcs.plan.model import Axes
+    from openhcs.plan.parts import Axes
     from openhcs.run.shelf import Shelf
 
     Array = np.ndarray[Any, np.dtype[Any]]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from openhcs.core.config import ZarrConfig
     from openhcs.core.plate import Key
-    from openhcs.plan.model import LabelTarget
+    from openhcs.plan.parts import LabelTarget
     from openhcs.run.sinks import Place
 
     Array = np.ndarray[Any, np.dtype[Any]]

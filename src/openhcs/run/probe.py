@@ -13,13 +13,17 @@ import numpy as np
 
 from openhcs.constants.constants import GroupBy
 from openhcs.core.plate import PlaneState
+from openhcs.core.special import OBJECT
 from openhcs.errors import InputError, NotFound, PlanError, StepError, StorageError
 from openhcs.plan.bind import pipeline_planes, readable, source_layer
 from openhcs.plan.facts import Probed
-from openhcs.plan.layers import PASS, groups_of, label_keys, stack_keys
+from openhcs.plan.layers import PASS, PLACE, Group, groups_of, label_keys, stack_keys
 from openhcs.plan.partition import first_step, next_keys, settled
-from openhcs.run.calls import Place, call_chain
+from openhcs.plan.values import Exchange, Links, agree, place_of, takes_by
+from openhcs.run.calls import Place, call_chain, call_over_wells
+from openhcs.run.exchange import given_on, handed
 from openhcs.run.memory import TracedPeak
+from openhcs.run.values import plain_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +31,8 @@ if TYPE_CHECKING:
     from openhcs.core.plate import Key, Plane, PlateIndex
     from openhcs.core.steps import FunctionStep
     from openhcs.errors import OpenHCSError
-    from openhcs.plan.model import Layer, PlanStep
+    from openhcs.plan.parts import PlanStep
+    from openhcs.plan.values import Place as At
     from openhcs.run.calls import Made
 
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -50,7 +55,7 @@ def probe(index: PlateIndex, steps: Sequence[FunctionStep], wells: Sequence[str]
     PlanError
         functions of one step make different kinds of images.
     """
-    if not any(map(_unknown, steps)):
+    if not any(map(unknown, steps)):
         return {}
     plate = readable(pipeline_planes(index)[0])
     found = _first(plate, steps, wells, read)
@@ -59,7 +64,15 @@ def probe(index: PlateIndex, steps: Sequence[FunctionStep], wells: Sequence[str]
             more = _Probe(plate, steps, well, read).run()
         except (_NothingToDoError, *FAILURES):
             continue
-        found = {number: replace(one, labels={**more[number].labels, **one.labels}) for number, one in found.items()}
+        found = {
+            number: replace(
+                one,
+                labels={**more[number].labels, **one.labels},
+                values={**more[number].values, **one.values},
+                same=one.same and more[number].same,
+            )
+            for number, one in found.items()
+        }
     return found
 
 
@@ -87,13 +100,16 @@ def _with_more(plate: PlateIndex, steps: Sequence[FunctionStep], found: Mapping[
     for number, step in enumerate(steps, start=1):
         if number not in found or step.group_by is not GroupBy.WELL:
             continue
-        for name in sorted(step.outputs - found[number].labels.keys()):
+        for name in sorted(step.outputs - found[number].labels.keys() - found[number].values.keys()):
             makers = (well for well, chain in step.chains.items() if any(name in call.output_names for call in chain))
             chosen += [well for well in makers if well is not None and well in plate.by_well][:1]
     return list(dict.fromkeys(chosen))
 
 
-def _unknown(step: FunctionStep) -> bool:
+def unknown(step: FunctionStep) -> bool:
+    """Return whether a step must be called once to know what it makes."""
+    if step.over_wells:
+        return False
     return step.out is None or step.out_dtype is None or bool(step.outputs)
 
 
@@ -119,24 +135,28 @@ class _Probe:
         self.source = source_layer(plate)
         self.planes = {plane.key: plane for plane in plate.by_well[well]}
         self.planned: list[PlanStep] = []
+        self.exchange = Exchange()
+        self.groups: list[list[Group]] = []
+        self.calls: dict[tuple[int, tuple[Key, ...]], Made] = {}
         self.made: list[dict[Key, Array]] = [{}]
         self.keys: Mapping[str, tuple[Key, ...]] = {
             name: tuple(plane.key for plane in planes) for name, planes in plate.by_well.items()
         }
-        self.keys_before: list[tuple[Key, ...]] = []
 
     def run(self) -> dict[int, Probed]:
         found: dict[int, Probed] = {}
         for number, step in enumerate(self.steps, start=1):
             before = self.planned[-1].layer if self.planned else self.source
-            planned = first_step(self.plate, step, number, before)
-            if _unknown(step):
+            planned = self.exchange.bound(step, first_step(self.plate, step, number, before))
+            if unknown(step):
                 found[number] = self._call_once(step, planned)
             planned = settled(step, planned, self.keys, found.get(number))
-            self.keys_before.append(self.keys[self.well])
+            self.exchange.made(step, planned, found.get(number))
+            over = planned.over_wells
+            self.groups.append([] if over else groups_of(self.keys[self.well], planned, before.axes, self.well))
             self.keys = next_keys(self.keys, planned, before)
             self.planned.append(planned)
-            self.made.append({})
+            self.made.append(self.made[-1] if over else {})
         return found
 
     def _call_once(self, step: FunctionStep, planned: PlanStep) -> Probed:
@@ -147,9 +167,9 @@ class _Probe:
             if chain == PASS or chain in results:
                 continue
             stack = self._stack(len(self.planned), keys)
-            count = len(stack)
+            before, count = stack.copy(), len(stack)
             with TracedPeak() as taken:
-                made = self._call(step, chain, stack, keys)
+                made = self._call(step, [*self.planned, planned], Group(keys, keys, chain), stack)
             out = made.planes
             size = out.nbytes + sum(array.nbytes for array in made.labels.values())
             results[chain] = Probed(
@@ -159,12 +179,57 @@ class _Probe:
                 plane_shape=(out.shape[1], out.shape[2]),
                 labels={name: array.dtype.name for name, array in made.labels.items()},
                 scratch=round((taken.bytes - size) / stack.nbytes, 2),
+                values=_kinds(step, made),
+                same=made.same and np.array_equal(before, out, equal_nan=before.dtype.kind in "fc"),
             )
         return _agreed(step, planned, results)
 
-    def _call(self, step: FunctionStep, chain: str | None, stack: Array, keys: tuple[Key, ...]) -> Made:
-        where, labels = _where(self.well, keys), len(label_keys(keys))
-        return call_chain(step.chains[chain], stack, Place(step.name, self.well, where), label_planes=labels)
+    def _call(self, step: FunctionStep, planned: Sequence[PlanStep], group: Group, stack: Array) -> Made:
+        return call_chain(
+            step.chains[group.chain],
+            stack,
+            Place(step.name, self.well, _where(self.well, group.inputs)),
+            given=self._given(planned, group),
+            label_planes=len(label_keys(group.inputs)),
+        )
+
+    def _given(self, planned: Sequence[PlanStep], group: Group) -> dict[str, Any]:
+        """Return the special inputs of a call of the last of these steps."""
+        takes = takes_by(planned[-1], group)
+        links = Links(planned, [*self.groups, []]) if takes else None
+        given = {}
+        for take in takes:
+            if self.planned[take.step - 1].over_wells:
+                values = [self._over_wells(take.step - 1, place_of(group.inputs[0], take.match))[take.name]]
+                given[take.name] = values if take.several else values[0]
+            elif links is not None:
+                makers = links.of(take, len(planned) - 1, group)
+                values = [given_on(self._made_by(take.step - 1, maker), take.name, maker) for maker in makers]
+                given[take.name] = handed(take, group, makers, values)
+        return given
+
+    def _over_wells(self, number: int, at: At) -> dict[str, Any]:
+        """Return what a step over wells makes of this well alone."""
+        step, planned = self.steps[number], self.planned[number]
+        given: dict[str, Any] = {}
+        for take in planned.takes:
+            if self.planned[take.step - 1].over_wells:
+                given[take.name] = self._over_wells(take.step - 1, at)[take.name]
+                continue
+            makers = [one for one in self.groups[take.step - 1] if one.chain in take.made_by]
+            named = [name for name in PLACE if name not in self.planned[take.step - 1].stacks]
+            found = [one for one in makers if agree(place_of(one.inputs[0], named), at)]
+            given[take.name] = [given_on(self._made_by(take.step - 1, one), take.name, one) for one in found]
+        return call_over_wells(step.chains[None], Place(step.name, self.well, f"{self.well} alone"), given)
+
+    def _made_by(self, number: int, group: Group) -> Made:
+        """Return what a call of an earlier step makes, called once."""
+        at = (number, group.inputs)
+        if at not in self.calls:
+            stack = self._stack(number, group.inputs)
+            planned = self.planned[: number + 1]
+            self.calls[at] = self._call(self.steps[number], planned, group, stack)
+        return self.calls[at]
 
     def _gaps(self, keys: tuple[Key, ...]) -> int:
         known = (self.planes.get(key) for key in keys)
@@ -196,14 +261,19 @@ class _Probe:
         return out
 
     def _make(self, layer: int, key: Key) -> None:
-        planned, step = self.planned[layer - 1], self.steps[layer - 1]
-        before: Layer = self.planned[layer - 2].layer if layer > 1 else self.source
-        groups = groups_of(self.keys_before[layer - 1], planned, before.axes, self.well)
-        group = next(group for group in groups if key in group.outputs)
-        stack = self._stack(layer - 1, group.inputs)
-        if group.chain != PASS:
-            stack = self._call(step, group.chain, stack, group.inputs).planes
+        if self.planned[layer - 1].over_wells:
+            self.made[layer][key] = self._plane(layer - 1, key)
+            return
+        group = next(group for group in self.groups[layer - 1] if key in group.outputs)
+        passed = group.chain == PASS
+        stack = self._stack(layer - 1, group.inputs) if passed else self._made_by(layer - 1, group).planes
         self.made[layer].update(zip(group.outputs, stack, strict=True))
+
+
+def _kinds(step: FunctionStep, made: Made) -> dict[str, str]:
+    """Return the kinds of special outputs: as declared, else what they plainly are."""
+    said = {one.name: one.kind for chain in step.chains.values() for call in chain for one in call.outputs}
+    return {name: said.get(name) or plain_kind(value) or OBJECT for name, value in made.values.items()}
 
 
 def _where(well: str, keys: tuple[Key, ...]) -> str:
@@ -226,6 +296,8 @@ def _agreed(step: FunctionStep, planned: PlanStep, results: dict[str | None, Pro
             step=step.name,
         )
     labels = {name: dtype for one in results.values() for name, dtype in one.labels.items()}
+    values = {name: kind for one in results.values() for name, kind in one.values.items()}
+    same = all(one.same for one in results.values())
     for key, one in results.items():
         if unlike := [name for name, dtype in one.labels.items() if dtype != labels[name]]:
             raise PlanError(
@@ -236,4 +308,5 @@ def _agreed(step: FunctionStep, planned: PlanStep, results: dict[str | None, Pro
     if not results:
         raise _NothingToDoError(f"step {planned.number} ({step.name}) has nothing to work on.", step=step.name)
     scratch = max(one.scratch for one in results.values() if one.scratch is not None)
-    return replace(max(results.values(), key=lambda one: one.planes_in), labels=labels, scratch=scratch)
+    most = max(results.values(), key=lambda one: one.planes_in)
+    return replace(most, labels=labels, values=values, same=same, scratch=scratch)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from openhcs.core.config import ZarrConfig
     from openhcs.core.plate import Key, Plane, PlateIndex
     from openhcs.io.fsops import FileOps
-    from openhcs.plan.model import Target
+    from openhcs.plan.parts import Target
     from openhcs.run.shelf import Shelf
 
     Array = np.ndarray[Any, np.dtype[Any]]

@@ -16,18 +16,21 @@ from openhcs.core.plate import PlaneState
 from openhcs.errors import StepError
 from openhcs.io.filemanager import FileManager
 from openhcs.ledger.ledger import Ledger
-from openhcs.ngff.naming import image_paths
 from openhcs.plan.labels import labels_of, makes
-from openhcs.plan.layers import PASS, groups_by_step, label_keys, planes_by_step
+from openhcs.plan.layers import PASS, filled_by_step, groups_by_step, label_keys, planes_by_step
+from openhcs.plan.model import PlateTask
 from openhcs.plan.schedule import STORED_AS_READ, schedule
 from openhcs.run.attempt import Report
 from openhcs.run.calls import Made, call_chain
 from openhcs.run.calls import Place as CallPlace
 from openhcs.run.derive import output_facts, well_documents
+from openhcs.run.earlier import Earlier, reader_for
+from openhcs.run.exchange import Exchange, Keeper, materialisers_of
 from openhcs.run.labels import LabelSink
 from openhcs.run.mailbox import mailbox
 from openhcs.run.memory import PeakOfTask
-from openhcs.run.pixels import PlaneReader
+from openhcs.run.places import target_paths, unit_of
+from openhcs.run.plate_task import PlateTaskRun
 from openhcs.run.shelf import BackendShelf, SpillShelf
 from openhcs.run.sinks import Place, make_sink, states_of
 from openhcs.run.vendor import keep_documents
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
     from openhcs.io.fsops import FileOps
     from openhcs.ledger.ledger import Staging
     from openhcs.plan.layers import Group
-    from openhcs.plan.model import Recipe, Target, Task
+    from openhcs.plan.model import Recipe, Stage, Task
     from openhcs.plan.schedule import Scheduled
     from openhcs.run.mailbox import Mailbox
     from openhcs.run.shelf import Shelf
@@ -54,20 +57,21 @@ WORK = "work"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What all tasks of a run share; sent to each worker once.
+    """What all tasks of a stage share; sent to each worker once.
 
-    ``index`` is the plate without its planes; ``chains`` are the functions, step by step; ``ops``
-    changes the output's files.
+    ``index`` is the plate without its planes; ``recipe`` is the whole plan's, ``stage`` is without tasks;
+    ``chains`` are the functions of the stage, step by step; ``ops`` changes the output's files.
     """
 
     output: str
     index: PlateIndex
     recipe: Recipe
+    stage: Stage
     chains: tuple[Mapping[str | None, Chain], ...]
     ops: FileOps
 
-    def do(self, task: Task) -> Report:
-        """Run a task and commit its well."""
+    def do(self, task: Task | PlateTask) -> Report:
+        """Run a task and commit what it made."""
         return run_task(self, task)
 
     def facts(self, ledger: Ledger) -> dict[str, Any]:
@@ -76,27 +80,18 @@ class Job:
         return output_facts(self.index, self.recipe, vendor_files=vendor).to_json()
 
 
-def run_task(job: Job, task: Task) -> Report:
-    """Run a task and commit its well."""
+def run_task(job: Job, task: Task | PlateTask) -> Report:
+    """Run a task and commit what it made."""
     start = time.perf_counter()
     ledger = Ledger(job.output, job.ops)
-    with ledger.stage(task.well) as staging, PeakOfTask() as memory:
-        record = _TaskRun(job, task, staging).run()
-        record["memory"] = {"planned": task.peak_bytes, "measured": memory.bytes, "spill": job.recipe.spill}
+    with ledger.stage(task.id) as staging, PeakOfTask() as memory:
+        run = PlateTaskRun(job, task, staging, ledger) if isinstance(task, PlateTask) else _TaskRun(job, task, staging)
+        record = run.run()
+        record["memory"] = {"planned": task.peak_bytes, "measured": memory.bytes, "spill": job.stage.recipe.spill}
         record["timings"] = {"seconds": round(time.perf_counter() - start, 4)}
         ledger.commit(staging, record)
         stored = sum(one.bytes for one in staging.ops.written)
     return Report(bytes_in=task.bytes_in, bytes_out=stored, seconds=time.perf_counter() - start)
-
-
-def target_paths(target: Target) -> dict[tuple[int, int], str]:
-    """Return the group name of each site image of a target, by (acquisition, site)."""
-    return image_paths({number: axes[0] for number, axes in target.layer.axes.items()})
-
-
-def unit_of(target: Target, place: tuple[str, str]) -> str:
-    """Return the folder of a well, relative to the output: what a commit puts in place."""
-    return "/".join(part for part in (target.path, *place) if part)
 
 
 class _TaskRun:
@@ -106,14 +101,24 @@ class _TaskRun:
         self.job = job
         self.task = task
         self.staging = staging
-        self.recipe = job.recipe
+        self.recipe = job.stage.recipe
         self.planes: dict[Key, Plane] = {plane.key: plane for plane in task.planes}
         self.groups = groups_by_step(self.recipe, task.keys, task.well)
-        self.filled = self._filled()
+        self.filled = filled_by_step(states_of(task.planes), self.groups)
         self.spilled = self._spilled()
         self.sinks = self._make_sinks()
         self.labels = self._make_label_sinks()
-        self.reader = PlaneReader(job.index)
+        self.earlier = Earlier(job.output, task.well)
+        self.exchange = Exchange(job.stage, self.groups, self.earlier.of)
+        self.keeper = Keeper(
+            self.recipe.values,
+            well=task.well,
+            staging=staging,
+            channels={channel.number: channel.name for channel in job.index.channels},
+            materialisers=materialisers_of(job.chains),
+        )
+        self.numbers = [{id(group): number for number, group in enumerate(groups)} for groups in self.groups]
+        self.reader = reader_for(job.index, job.stage, job.recipe, job.output)
 
     def run(self) -> dict[str, Any]:
         try:
@@ -165,21 +170,6 @@ class _TaskRun:
             shelf=self.spilled,
         )
 
-    def _filled(self) -> list[dict[Key, str]]:
-        """Return, as read and after each step, the planes made of nothing but fill values, with their state."""
-        filled = [states_of(self.task.planes)]
-        for groups in self.groups:
-            before = filled[-1]
-            filled.append(
-                {
-                    key: before[group.inputs[0]]
-                    for group in groups
-                    for key in group.outputs
-                    if all(one in before for one in group.inputs)
-                }
-            )
-        return filled
-
     def _convert(self) -> None:
         sink = self.sinks[0]
         for plane in self.task.planes:
@@ -213,6 +203,9 @@ class _TaskRun:
         made = self._call(call, stack)
         del stack
         self._keep_labels(call, made)
+        for name, value in made.values.items():
+            self.keeper.keep(name, value, call.group.inputs[0], self.numbers[call.step][id(call.group)])
+        self.exchange.put(call, made)
         planes = made.planes
         del made
         self._keep(call.step + 1, call.group.outputs, planes)
@@ -297,13 +290,28 @@ class _TaskRun:
             return Made(stack, {}, {})
         step = self.recipe.steps[call.step]
         site, where = call.group.inputs[0][1], self._where(call.group)
+        passes = step.passes and self.job.stage.passes_on
+        if passes:
+            stack.flags.writeable = False
         made = call_chain(
             self.job.chains[call.step][call.group.chain],
             stack,
             CallPlace(step.name, self.task.well, where),
+            given=self.exchange.take(call),
             label_planes=len(label_keys(call.group.inputs)),
         )
+        if passes:
+            stack.flags.writeable = True
         planes = made.planes
+        if passes and not made.same:
+            raise StepError(
+                f"step {step.name} on {where} returned an image of its own; the plan says that it passes on the one it "
+                "gets, so that the plate can be read again in the next stage. Return the very array that came in, "
+                "always or never.",
+                well=self.task.well,
+                site=site,
+                step=step.name,
+            )
         expected = (len(call.group.outputs), *step.layer.plane_shape)
         if planes.shape != expected or planes.dtype.name != step.layer.dtype:
             raise StepError(
@@ -317,26 +325,31 @@ class _TaskRun:
 
     def _record(self, kept: list[Kept]) -> dict[str, Any]:
         place = self.job.index.well_place(self.task.well)
+        stage = self.job.stage
         images = [
-            {**image, "path": f"{unit_of(target, place)}/{image['path']}"}
-            for target, one in zip(self.recipe.targets, kept, strict=True)
+            {**image, "target": number, "path": f"{unit_of(target, place)}/{image['path']}"}
+            for number, target, one in zip(stage.targets, self.recipe.targets, kept, strict=True)
             for image in one.images
         ]
         for sink in self.labels:
             for (acquisition, site), told in sink.close().items():
-                place_of = (sink.label.target, acquisition, site)
+                place_of = (stage.targets[sink.label.target], acquisition, site)
                 row = next(one for one in images if (one["target"], one["acquisition"], one["site"]) == place_of)
-                row.setdefault("labels", []).append(told)
+                row.setdefault("labels", []).append({**told, "step": told["step"] + stage.skipped})
+        by_target = dict(zip(stage.targets, kept, strict=True))
+        self.staging.published.extend(unit_of(target, place) for target in self.recipe.targets)
         record: dict[str, Any] = {
-            "task": self.task.well,
+            "well": self.task.well,
             "plan": self.recipe.plan_id,
             "inputs": self.task.inputs,
             "images": images,
-            "histograms": [one.histograms for one in kept],
-            "units": [unit_of(target, place) for target in self.recipe.targets],
+            "histograms": [
+                by_target[number].histograms if number in by_target else {}
+                for number in range(len(self.job.recipe.targets))
+            ],
+            "values": self.keeper.close(),
             "bytes_in": self.task.bytes_in,
         }
-        self.staging.published.extend(record["units"])
         for path, data in well_documents(output_facts(self.job.index, self.recipe), record).items():
             self.staging.write_document(path, data)
         return record

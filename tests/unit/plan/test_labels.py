@@ -191,10 +191,16 @@ def test_calls_that_make_labels_run_even_if_nobody_needs_their_images():
 BOTH = probed(1, names=("nuclei", "Nuclei", "a", "A")) | probed(2, names=("nuclei", "Nuclei"))
 
 
-@pytest.mark.parametrize("name", ["nuclei", "Nuclei"])
-def test_steps_that_make_one_name_beneath_one_image_are_refused(name):
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("nuclei", r"steps 1 \(find\) and 2 \(find\) both make 'nuclei'"),
+        ("Nuclei", "steps 1 and 2 both make labels 'Nuclei' beneath the images of steps/1_find"),
+    ],
+)
+def test_steps_that_make_one_name_are_refused_and_those_of_one_name_in_a_folder(name, words):
     other = step(special_outputs(**{name: "labels"})(lambda stack: (stack, stack)))
-    with pytest.raises(PlanError, match=rf"steps 1 and 2 both make labels '{name}' beneath the images of steps/1_find"):
+    with pytest.raises(PlanError, match=words):
         planned([step(out="same", force_disk_output=True), other], known=BOTH)
 
 
@@ -205,11 +211,11 @@ def test_a_step_that_makes_one_name_twice_is_refused():
         planned([step(special_outputs(a="labels", A="labels")(lambda stack: (stack,) * 3))], known=BOTH)
 
 
-def test_one_name_beneath_images_of_different_steps_is_fine():
-    steps = [step(), step(special_outputs(nuclei="labels")(lambda stack: (stack, stack)))]
+def test_names_of_one_folder_beneath_images_of_different_steps_are_fine():
+    steps = [step(), step(special_outputs(Nuclei="labels")(lambda stack: (stack, stack)))]
     assert homes(planned(steps, known=BOTH)) == [
         ("nuclei", 0, "steps/0_plate.zarr"),
-        ("nuclei", 2, "images.zarr"),
+        ("Nuclei", 2, "images.zarr"),
     ]
 
 
