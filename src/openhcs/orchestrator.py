@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from openhcs.core.plate import PlateIndex
-    from openhcs.plan.model import Plan, Task
+    from openhcs.plan import model
+    from openhcs.plan.model import Plan
     from openhcs.run.events import Listener
     from openhcs.run.result import RunResult
 
@@ -186,30 +187,40 @@ def _checked(steps: Sequence[FunctionStep]) -> tuple[FunctionStep, ...]:
     return tuple(steps)
 
 
-def _context(plan: Plan, task: Task, output: str) -> ProcessingContext:
+def _context(plan: Plan, task: model.Task, output: str) -> ProcessingContext:
     from openhcs.plan.layers import groups_by_step, planes_by_step
+    from openhcs.plan.model import Task
+    from openhcs.run.exchange import value_unit
     from openhcs.run.places import target_paths, unit_of
 
-    groups = groups_by_step(plan.recipe, task.keys, task.well)
-    views = tuple(
-        StepView(number=step.number, name=step.name, calls=len(calls), reads=step.reads, writes=step.writes)
-        for step, calls in zip(plan.recipe.steps, groups, strict=True)
-    )
     place = plan.index.well_place(task.well)
-    made = planes_by_step(task.keys, groups)
-    outputs = []
-    for target in plan.recipe.targets:
-        images = sorted({key[:2] for key in made[target.after]})
-        paths = target_paths(target)
-        folder = unit_of(target, place)
-        outputs += [f"{folder}/{paths[image]}" for image in images] if target.backend == "zarr" else [folder]
+    views: list[StepView] = []
+    outputs: list[str] = []
+    for stage in plan.stages:
+        own = next((one for one in stage.tasks if isinstance(one, Task) and one.well == task.well), None)
+        if own is None:
+            continue
+        groups = groups_by_step(stage.recipe, own.keys, own.well)
+        views += [
+            StepView(number=step.number, name=step.name, calls=len(calls), reads=step.reads, writes=step.writes)
+            for step, calls in zip(stage.recipe.steps, groups, strict=True)
+        ]
+        made = planes_by_step(own.keys, groups)
+        for target in stage.recipe.targets:
+            images = sorted({key[:2] for key in made[target.after]})
+            paths = target_paths(target)
+            folder = unit_of(target, place)
+            outputs += [f"{folder}/{paths[image]}" for image in images] if target.backend == "zarr" else [folder]
+            labels = [label for label in stage.recipe.labels if stage.recipe.targets[label.target] is target]
+            outputs += [f"{folder}/{paths[image]}/labels/{label.name}" for label in labels for image in images]
+        outputs += [value_unit(value, task.well) for value in stage.recipe.values]
     return ProcessingContext(
         well=task.well,
         plate_name=plan.index.name,
         plan_id=plan.id,
         output_path=output,
         planes=task.planes,
-        steps=views,
+        steps=tuple(views),
         outputs=tuple(outputs),
         peak_bytes=task.peak_bytes,
     )
@@ -222,4 +233,9 @@ def _only(plan: Plan, contexts: Mapping[str, ProcessingContext]) -> Plan:
     if strange:
         raise UsageError(f"the context of well {strange[0]} belongs to another plan; compile again")
     keep = {context.well for context in contexts.values()}
-    return replace(plan, tasks=tuple(task for task in plan.tasks if task.well in keep))
+    if len(plan.stages) > 1 and keep != {task.well for task in plan.tasks}:
+        raise UsageError("this plan has a step over wells, so it is one for all of them; choose wells before compiling")
+    tasks = tuple(task for task in plan.tasks if task.well in keep)
+    if len(plan.stages) == 1:
+        return replace(plan, tasks=tasks, stages=(replace(plan.stages[0], tasks=tasks),))
+    return plan

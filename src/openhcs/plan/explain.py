@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from openhcs.plan.model import Plan
-    from openhcs.plan.parts import LabelTarget, Layer, PlanStep, Target
+from openhcs.core.special import TABLE
 
-SHORT = {"site": "site", "channel": "chan", "z_index": "z", "timepoint": "t"}
+if TYPE_CHECKING:
+    from openhcs.plan.model import Plan, Stage
+    from openhcs.plan.parts import LabelTarget, Layer, PlanStep, Target, Value
+
+SHORT = {"well": "well", "site": "site", "channel": "chan", "z_index": "z", "timepoint": "t"}
 KIND = {"bool": "b", "uint": "u", "int": "i", "float": "f", "complex": "c"}
 HEADER = ("#", "step", "call per", "stacks", "reads", "writes", "out", "kept", "why")
 
@@ -28,9 +30,13 @@ def explain(plan: Plan) -> str:
     lines = [*_head(plan)]
     if plan.recipe.steps:
         rows: list[tuple[str, ...]] = [HEADER]
+        starts = _starts(plan)
         for step in plan.recipe.steps:
             row = _row(plan, step)
+            if step.number in starts:
+                rows.append(("", starts[step.number], *[""] * (len(HEADER) - 2)))
             rows += [row, *(_label_row(row, label) for label in plan.recipe.labels if label.step == step.number)]
+            rows += [_value_row(row, value) for value in plan.recipe.values if value.step == step.number]
         widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
         lines += [
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
@@ -38,6 +44,7 @@ def explain(plan: Plan) -> str:
     for number, target in enumerate(plan.recipe.targets):
         lines.append(_out(plan, target))
         lines += [_label_out(plan, label) for label in plan.recipe.labels if label.target == number]
+    lines += [f"out  {_files(value)}" for value in plan.recipe.values]
     lines += [f"note  {warning}" for warning in plan.warnings]
     return "\n".join(lines)
 
@@ -63,6 +70,8 @@ def _count(number: int, noun: str) -> str:
 def _row(plan: Plan, step: PlanStep) -> tuple[str, ...]:
     before = plan.recipe.source if step.number == 1 else plan.recipe.steps[step.number - 2].layer
     varies = _varying(before)
+    if step.over_wells:
+        varies = {name for take in step.takes for name in take.match} & varies
     per = [SHORT[name] for name in SHORT if name not in step.stacks and name in varies]
     out = step.out if isinstance(step.out, str) else f"{len(step.out)} labels"
     shape = (
@@ -71,6 +80,10 @@ def _row(plan: Plan, step: PlanStep) -> tuple[str, ...]:
         else f" {step.layer.plane_shape[0]}×{step.layer.plane_shape[1]}"
     )
     last = step.number == len(plan.recipe.steps)
+    if step.over_wells:
+        out, kept = "–", "–"
+    else:
+        out, kept = f"{out} {_dtype(step.layer.dtype)}{shape} {step.known}", "end" if last else str(step.number + 1)
     return (
         str(step.number),
         step.name,
@@ -78,8 +91,8 @@ def _row(plan: Plan, step: PlanStep) -> tuple[str, ...]:
         ",".join(SHORT[name] for name in step.stacks) or "–",
         step.reads,
         " + ".join(step.writes) or "–",
-        f"{out} {_dtype(step.layer.dtype)}{shape} {step.known}",
-        "end" if last else str(step.number + 1),
+        out,
+        kept,
         step.why,
     )
 
@@ -88,6 +101,34 @@ def _label_row(step: tuple[str, ...], label: LabelTarget) -> tuple[str, ...]:
     """Return the row of a label image beneath the row of the step that makes it."""
     out = f"{_dtype(label.dtype)} {label.known}"
     return ("", label.name, step[2], step[3], "–", "labels", out, "end", "special output")
+
+
+def _starts(plan: Plan) -> dict[int, str]:
+    """Return, by the first step of each stage after the first, what is told of the cut before it."""
+    stages = plan.stages[1:]
+    return {
+        stage.skipped + 1: "── once every well is there"
+        if stage.over_wells
+        else f"── then, well by well, {_again(plan, stage)} is read"
+        for stage in stages
+    }
+
+
+def _again(plan: Plan, stage: Stage) -> str:
+    return "the plate" if stage.source is None else plan.recipe.targets[stage.source].path
+
+
+def _value_row(step: tuple[str, ...], value: Value) -> tuple[str, ...]:
+    """Return the row of a special output beneath the row of the step that makes it."""
+    return ("", value.name, step[2], step[3], "–", value.kind, "", "end", "special output")
+
+
+def _files(value: Value) -> str:
+    """Return the files of a special output, as a path."""
+    if value.kind == TABLE:
+        return f"{value.path}.parquet and .csv   one table"
+    per = "for the plate" if value.over_wells else "for each call"
+    return f"{value.path}/   {value.kind}, {per}"
 
 
 def _varying(layer: Layer) -> set[str]:

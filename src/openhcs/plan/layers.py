@@ -34,6 +34,11 @@ class Group:
     outputs: tuple[Key, ...]
     chain: str | None
 
+    @property
+    def first(self) -> Key:
+        """The first plane of its stack, which no other call of its step has."""
+        return self.inputs[0]
+
 
 def stack_keys(keys: Iterable[Key], stacks: tuple[str, ...]) -> list[tuple[Key, ...]]:
     """Return the stacks that ``keys`` fall into: one per combination of the other components.

@@ -277,7 +277,7 @@ class Links:
 
     def of(self, take: Take, step: int, group: Group) -> list[Group]:
         """Return the calls that make a special input of a call, in the order of their planes."""
-        found: dict[int, Group] = {}
+        found: dict[Key, Group] = {}
         for place in self._places(take, group):
             made = self._found.get((take.name, place))
             if not made:
@@ -288,7 +288,7 @@ class Links:
                     "(unmatched).",
                     step=plan.name,
                 )
-            found |= {id(one): one for one in made}
+            found |= {one.first: one for one in made}
         return list(found.values())
 
     @staticmethod

@@ -163,19 +163,19 @@ class Exchange:
         self._given = {given.value.name: given for given in stage.given}
         self._earlier = earlier
         self._links = Links(self._steps, groups)
-        self._values: dict[tuple[str, int], Any] = {}
-        self._readers: dict[tuple[str, int], int] = {}
+        self._values: dict[tuple[str, Key], Any] = {}
+        self._readers: dict[tuple[str, Key], int] = {}
         for step, calls in enumerate(groups):
             for group in calls:
                 for take, makers in self._links.makers(step, group):
                     for maker in makers:
-                        at = (take.name, id(maker))
+                        at = (take.name, maker.first)
                         self._readers[at] = self._readers.get(at, 0) + 1
 
     def put(self, call: Scheduled, made: Made) -> None:
         """Take what a call made, as far as another one reads it."""
         for name in (*made.values, *made.labels):
-            at = (name, id(call.group))
+            at = (name, call.group.first)
             if self._readers.get(at):
                 self._values[at] = given_on(made, name, call.group)
 
@@ -190,9 +190,9 @@ class Exchange:
 
     def _made(self, take: Take, call: Scheduled) -> Any:
         makers = self._links.of(take, call.step, call.group)
-        values = [self._values[take.name, id(maker)] for maker in makers]
+        values = [self._values[take.name, maker.first] for maker in makers]
         for maker in makers:
-            at = (take.name, id(maker))
+            at = (take.name, maker.first)
             self._readers[at] -= 1
             if not self._readers[at]:
                 del self._values[at]

@@ -1,6 +1,6 @@
 """Tables of calls: one part for each well, merged in plan order into one Parquet and one CSV file.
 
-In front of a function's own columns stand ``well`` and the components that its call had one of: site,
+In front of a function's own columns stand ``well``, unless a row is about all wells, and the components that its call had one of: site,
 channel (by name), z_index, timepoint, and acquisition where it is not 0. The merged files follow from the
 parts alone, so they are the same whoever made these, in whatever order.
 """
@@ -78,14 +78,14 @@ class Part:
         return file.getvalue()
 
     def _front(self, key: Key) -> dict[str, Any]:
-        told: dict[str, Any] = {"well": self._well}
+        told: dict[str, Any] = {} if self._value.over_wells else {"well": self._well}
         if key[0]:
             told["acquisition"] = key[0]
         for name in COMPONENTS:
             if name in self._value.place:
                 label = key[COMPONENTS[name]]
                 told[name] = self._channels.get(label, str(label)) if name == "channel" else label
-        return {} if self._value.over_wells else told
+        return told
 
     def _table(self, key: Key, columns: Columns) -> Any:
         import pyarrow as pa

@@ -117,7 +117,7 @@ class _TaskRun:
             channels={channel.number: channel.name for channel in job.index.channels},
             materialisers=materialisers_of(job.chains),
         )
-        self.numbers = [{id(group): number for number, group in enumerate(groups)} for groups in self.groups]
+        self.numbers = [{group.first: number for number, group in enumerate(groups)} for groups in self.groups]
         self.reader = reader_for(job.index, job.stage, job.recipe, job.output)
 
     def run(self) -> dict[str, Any]:
@@ -204,7 +204,7 @@ class _TaskRun:
         del stack
         self._keep_labels(call, made)
         for name, value in made.values.items():
-            self.keeper.keep(name, value, call.group.inputs[0], self.numbers[call.step][id(call.group)])
+            self.keeper.keep(name, value, call.group.inputs[0], self.numbers[call.step][call.group.first])
         self.exchange.put(call, made)
         planes = made.planes
         del made
