@@ -1,8 +1,8 @@
 """Tables of calls: one part for each well, merged in plan order into one Parquet and one CSV file.
 
-In front of a function's own columns stand ``well``, unless a row is about all wells, and the components that its call had one of: site,
-channel (by name), z_index, timepoint, and acquisition where it is not 0. The merged files follow from the
-parts alone, so they are the same whoever made these, in whatever order.
+In front of a function's own columns stand ``well``, unless a row is about all wells, and the components
+that its call had one of: site, channel (by name), z_index, timepoint, and acquisition where it is not 0.
+The merged files follow from the parts alone, so they are the same whoever made these, in whatever order.
 """
 
 from __future__ import annotations
