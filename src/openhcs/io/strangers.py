@@ -129,9 +129,12 @@ def read_plain(path: str | Path, *, limit: int, doing: str = "read the file") ->
     try:
         handle = os.open(path, _FLAGS)
         try:
-            check_plain(path, os.fstat(handle), limit)
+            told = os.fstat(handle)
+            check_plain(path, told, limit)
             with open(handle, "rb", closefd=False) as file:
-                return file.read(limit + 1)
+                # What is asked for is allocated at once; a file that grows meanwhile is read on.
+                data = file.read(told.st_size + 1)
+                return data if len(data) <= told.st_size else data + file.read(limit + 1 - len(data))
         finally:
             os.close(handle)
     except OSError as error:

@@ -129,6 +129,7 @@ class _Course:
         self.stacks = [[group.inputs for group in step] for step in groups]
         self.in_memory = waits_in_memory(recipe)
         self.waiting: dict[tuple[int, int], tuple[Hashable, int]] = {}
+        self.pieces: dict[tuple[int, int], list[int]] = {}
         self.gathers = [
             _Gather(("image", place), recipe, target, made[target.after], threads=threads)
             for place, target in enumerate(recipe.targets)
@@ -205,8 +206,10 @@ class _Course:
         if self.in_memory:
             return self.waiting.pop((step, reader))[0]
         stack = ("stack", number)
+        pieces = self.pieces.pop((step, reader))
         yield Change(stack, size)
-        yield Change(("piece", number), size, passing=True)
+        if len(pieces) > 1:
+            yield Change(("piece", number), max(pieces) * self.sizes[step], passing=True)
         return stack
 
     def _post(self, step: int, keys: tuple[Key, ...], planes: Hashable, size: int) -> Generator[Change, None, bool]:
@@ -215,7 +218,11 @@ class _Course:
             return False
         readers = Counter(self.readers[step][key] for key in keys if key in self.readers[step])
         if not self.in_memory:
-            yield Change(("sent away", planes), size, passing=True)
+            for reader, count in readers.items():
+                self.pieces.setdefault((step, reader), []).append(count)
+            parts = [count * self.sizes[step] for count in readers.values() if count < len(keys)]
+            encoded = size if self.recipe.config.vfs.intermediate_backend.value == "zarr" else 0
+            yield Change(("sent away", planes), max(parts, default=0) + encoded, passing=True)
             return False
         for reader in readers:
             stack = self.stacks[step][reader]
