@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -155,3 +156,13 @@ def test_twins_above_are_noticed(tmp_path):
     (tmp_path / "Plate").mkdir()
     with pytest.raises(InvalidPath, match="differs from 'Plate'"):
         Twins().refuse(tmp_path / "plate" / "deep" / "a", "plate/deep/a")
+
+
+def test_reading_takes_as_much_memory_as_the_file_has_bytes(tmp_path):
+    path = tmp_path / "a"
+    path.write_bytes(b"x" * 1000)
+    tracemalloc.start()
+    assert len(read_plain(path, limit=2**31)) == 1000
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50_000
