@@ -19,6 +19,8 @@ from openhcs.testing.synthetic import make_plate
 
 SIDE = 512
 PLANE = SIDE * SIDE * 2
+SMALL = 10**6
+"""Bytes of Python's own objects and of what is loaded late; what is reserved for a task is more."""
 
 
 def smooth(stack):
@@ -87,7 +89,7 @@ def run(plate, output, steps, **choices):
 @pytest.mark.parametrize("name", PIPELINES)
 def test_what_is_planned_is_what_is_handed_out(name, plate, tmp_path):
     plan, planned, counted = run(plate, tmp_path / "out", PIPELINES[name])
-    assert 0.9 <= planned / counted <= 1.2
+    assert counted - SMALL <= planned <= 1.25 * counted
     assert plan.peak_bytes - RESERVED >= counted
 
 
@@ -97,19 +99,19 @@ def test_intermediates_on_a_disk_take_less_memory_as_planned(backend, plate, tmp
     _, _, whole = run(plate, tmp_path / "memory", steps)
     vfs = VFSConfig(intermediate_backend=backend)
     _, planned, counted = run(plate, tmp_path / backend, steps, vfs=vfs)
-    assert 0.9 <= planned / counted <= 1.3
+    assert counted - SMALL <= planned <= 1.25 * counted
     assert counted <= whole + 2 * PLANE
 
 
 def test_verifying_takes_what_is_planned_for_it(plate, tmp_path):
     _, planned, counted = run(plate, tmp_path / "out", PIPELINES["projection"], verify=True)
-    assert 0.9 <= planned / counted <= 1.3
+    assert counted - SMALL <= planned <= 1.25 * counted
 
 
 def test_chunks_that_are_cut_out_of_planes_take_what_is_planned_for_them(plate, tmp_path):
     zarr = ZarrConfig(chunk_strategy="custom", chunk_shape=(1, 1, 128, 128))
     _, planned, counted = run(plate, tmp_path / "out", PIPELINES["chain"], zarr=zarr)
-    assert 0.9 <= planned / counted <= 1.2
+    assert counted - SMALL <= planned <= 1.25 * counted
 
 
 def test_a_chain_that_stacks_nothing_takes_a_small_part_of_keeping_everything(plate, tmp_path):
