@@ -19,7 +19,7 @@ from openhcs.testing.synthetic import make_plate
 
 SIDE = 512
 PLANE = SIDE * SIDE * 2
-SMALL = 10**6
+SMALL = 2 * 10**6
 """Bytes of Python's own objects and of what is loaded late; what is reserved for a task is more."""
 
 
