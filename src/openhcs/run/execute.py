@@ -13,7 +13,6 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from openhcs.core.wells import well_key
 from openhcs.errors import FormatError, NotFound, OpenHCSError, OutputBusy, OutputExists, Stopped
 from openhcs.io.fsops import FileOps
 from openhcs.ledger.ledger import Ledger
@@ -303,12 +302,13 @@ class _Run:
 
     def _result(self, skipped: list[Task], todo: list[Task]) -> RunResult:
         ended = {*self.done, *(failure.well for failure in self.failed)}
+        order = {task.well: number for number, task in enumerate(self.plan.tasks)}
         return RunResult(
             output=self.job.output,
             plan_id=self.plan.id,
             done=tuple(task.well for task in todo if task.well in self.done),
             skipped=tuple(task.well for task in skipped),
-            failed=tuple(sorted(self.failed, key=lambda failure: well_key(failure.well))),
+            failed=tuple(sorted(self.failed, key=lambda failure: order.get(failure.well, -1))),
             waiting=tuple(task.well for task in todo if task.well not in ended),
             bytes_in=self.bytes_in,
             bytes_out=self.bytes_out,

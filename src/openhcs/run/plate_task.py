@@ -9,7 +9,7 @@ from openhcs.plan.model import PLATE
 from openhcs.plan.values import agree
 from openhcs.run.calls import Place, call_over_wells
 from openhcs.run.earlier import found_of
-from openhcs.run.exchange import Keeper, materialisers_of
+from openhcs.run.exchange import LETTERS, Keeper, materialisers_of
 
 if TYPE_CHECKING:
     from openhcs.ledger.ledger import Ledger, Staging
@@ -45,7 +45,7 @@ class PlateTaskRun:
             for name, found in given.items():
                 values = [one.value for one in found if agree(one.place, at)]
                 taken[name] = values if several[name] or not _plate_wide(self._job.stage.given, name) else values[0]
-            where = " ".join(f"{name} {at[place]}" for name, place in PLACE.items() if at[place] is not None)
+            where = " ".join(f"{name} {at[place]}" for name, (_, place) in LETTERS.items() if at[place] is not None)
             place = Place(self._step.name, PLATE, f"all wells {where}".rstrip())
             made = call_over_wells(self._job.chains[0][None], place, taken)
             key = tuple(0 if label is None else label for label in at)
