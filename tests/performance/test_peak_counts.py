@@ -16,6 +16,7 @@ from openhcs.core.config import VFSConfig, ZarrConfig
 from openhcs.ledger.ledger import Ledger
 from openhcs.plan.peak import RESERVED, live_peak
 from openhcs.testing.synthetic import make_plate
+from values import ILLUMINATION
 
 SIDE = 512
 PLANE = SIDE * SIDE * 2
@@ -147,3 +148,16 @@ def test_the_commit_record_teaches_the_next_plan(plate, tmp_path):
     assert one.plan.id == first.id
     assert one.plan.peak_bytes == int(first.peak_bytes * (told["measured"] / first.peak_bytes) * 1.1)
     assert json.loads(one.plan.to_json())["tasks"][0]["peak_bytes"] == one.plan.peak_bytes
+
+
+def test_what_every_well_gave_is_not_held_at_once_by_a_step_over_wells(tmp_path):
+    plate = make_plate(tmp_path / "P1", wells=24, sites=1, channels=("DAPI",), size=(SIDE, SIDE))
+    config = GlobalPipelineConfig(num_workers=1, durability="fast")
+    one = PipelineOrchestrator(plate, output=tmp_path / "out", global_config=config).initialize()
+    one.compile_pipelines(ILLUMINATION)
+    sums = 2 * SIDE * SIDE * 8
+    tracemalloc.start()
+    assert one.execute_compiled_plate().ok
+    counted = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert counted < 8 * sums

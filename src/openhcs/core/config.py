@@ -70,10 +70,11 @@ class VFSConfig:
     materialization_backend
         holds results for good.
     memory_budget
-        bytes the memory backend and running wells may use; None: 60 % of what the machine or its
-        container allows.
+        bytes that a run may take with all its processes, and that a memory backend may hold; None:
+        60 % of what the machine or its container allows.
     spill_dir
-        folder for what does not fit; None: a private temporary folder.
+        folder for what does not fit; None: a run spills nothing, a memory backend to a private
+        temporary folder.
     """
 
     intermediate_backend: Backend = Backend.MEMORY

@@ -79,7 +79,7 @@ def admit_stages(index: PlateIndex, recipe: Recipe, facts: Facts) -> Admitted:
     before: Stage | None = None
     for stage in (stage for stage in stages if not stage.over_wells):
         index = index_of(stage, before, index)
-        found.append(admit(index, stage.recipe, facts))
+        found.append(admit(index, stage.recipe, facts, stage=stage.number))
         before = stage
     done = with_tasks(stages, found)
     workers = min(one.workers for one in found)
@@ -94,8 +94,8 @@ def admit_stages(index: PlateIndex, recipe: Recipe, facts: Facts) -> Admitted:
     )
 
 
-def admit(index: PlateIndex, recipe: Recipe, facts: Facts) -> Admitted:
-    """Return the tasks of a plan and how they share memory.
+def admit(index: PlateIndex, recipe: Recipe, facts: Facts, *, stage: int = 0) -> Admitted:
+    """Return the tasks of a plan, or of one of its stages, and how they share memory.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def admit(index: PlateIndex, recipe: Recipe, facts: Facts) -> Admitted:
     budget = config.vfs.memory_budget or int(facts.memory * SHARE_OF_MEMORY)
     wanted = min(config.num_workers or facts.cores, len(index.wells))
     threads = max(1, facts.cores // wanted)
-    tasks = _taught(tasks_of(index, recipe, threads=threads), facts.measured.get(recipe.plan_id, {}))
+    tasks = _taught(tasks_of(index, recipe, threads=threads), facts.measured.get(recipe.plan_id, {}), stage)
     ways = [(recipe, tasks)]
     if recipe.steps:
         spilling = replace(recipe, spill=True)
@@ -144,12 +144,13 @@ def _workers(tasks: tuple[Task, ...], wanted: int, budget: int, recipe: Recipe) 
     return next(fits, 0)
 
 
-def _taught(tasks: tuple[Task, ...], measured: Mapping[str, int]) -> tuple[Task, ...]:
-    """Return tasks with the peaks that an earlier run of this plan showed them to have, and a margin.
+def _taught(tasks: tuple[Task, ...], measured: Mapping[str, int], stage: int) -> tuple[Task, ...]:
+    """Return tasks with the peaks that an earlier run of this stage showed them to have, and a margin.
 
     The well that came out highest against its prediction sets the measure for all.
     """
-    known = [measured[task.well] / task.peak_bytes for task in tasks if task.well in measured]
+    named = {replace(task, stage=stage).id: task.peak_bytes for task in tasks} if measured else {}
+    known = [measured[name] / planned for name, planned in named.items() if name in measured]
     if not known:
         return tasks
     return tuple(replace(task, peak_bytes=int(task.peak_bytes * max(known) * MARGIN)) for task in tasks)

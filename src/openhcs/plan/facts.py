@@ -43,7 +43,7 @@ class Facts:
     fingerprints
         by step number, a text that changes when the step's functions or arguments do.
     measured
-        what wells took in an earlier run to the same output, in bytes, by plan and well.
+        what tasks took in an earlier run to the same output, in bytes, by plan and name of the task.
     store_output
         the output is itself a ``.zarr`` store.
     lacking

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from openhcs.core.special import TABLE
+from openhcs.core.special import ARRAY, TABLE
 from openhcs.errors import FormatError, NotFound
 from openhcs.io.formats import format_of
+from openhcs.io.formats_array import map_npy
 from openhcs.ledger.commit import digest_of
 from openhcs.ledger.ledger import Ledger
 from openhcs.plan.layers import PLACE
@@ -172,8 +173,9 @@ def _read(
     for *place, _ in told["calls"]:
         key = tuple(0 if one is None else one for one in place)
         path = checked(f"{told['path']}/{stem_of(value, name, key)}{SUFFIX[value.kind]}")  # type: ignore[arg-type]
-        loaded = format_of(path).decode(path)
-        yield Found(tuple(place), read_only(loaded) if isinstance(loaded, np.ndarray) else loaded)
+        # Arrays of a whole plate may be more than memory holds: their bytes stay in the file until looked at.
+        loaded = map_npy(path).view(np.ndarray) if value.kind == ARRAY else format_of(path).decode(path)
+        yield Found(tuple(place), read_only(loaded) if value.kind == ARRAY else loaded)
 
 
 def key_text(key: Key, named: Iterable[str]) -> str:

@@ -58,7 +58,7 @@ def gather(
 
 
 def measured(output: str) -> dict[str, dict[str, int]]:
-    """Return what wells took in earlier runs to ``output``, by plan and well; a few stand for all.
+    """Return what tasks took in earlier runs to ``output``, by plan and task; a few stand for all.
 
     Damaged records teach nothing: what they need is told by those who use them.
     """
