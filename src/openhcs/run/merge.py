@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import xxhash
 
 from openhcs.core.wells import well_key
-from openhcs.errors import FormatError
+from openhcs.errors import FormatError, UnknownName, suggest
 from openhcs.plan.model import PLATE
+from openhcs.run.digests import ledger_above
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,3 +74,27 @@ def _up_to_date(parquet: Path, csv: Path, digest: bytes) -> bool:
         return told.get(PARTS) == digest and told.get(CSV_BYTES) == str(csv.stat().st_size).encode()
     except (OSError, pa.ArrowException):
         return False
+
+
+def read_table(root: str, name: str) -> Any:
+    """Return a merged table of the output that the plate at ``root`` is in, as an Arrow table.
+
+    Raises
+    ------
+    UnknownName
+        there is none of that name.
+    FormatError
+        the file is damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    found = ledger_above(root)
+    tables = found[0].notes.facts().get("tables", {}) if found else {}
+    path = found[0].output / f"{tables[name]}.parquet" if found and name in tables else None
+    if path is None or not path.is_file():
+        raise UnknownName(f"{root} has no table {name!r}; {suggest(name, tables)}")
+    try:
+        return pq.ParquetFile(path, page_checksum_verification=True).read()
+    except (OSError, pa.ArrowException) as error:
+        raise FormatError(f"{path} is damaged: {error}. Remove it and run openhcs close to have it made anew.", path=path) from error

@@ -125,6 +125,18 @@ class PlateView:
         """Return the number of wells."""
         return len(self.wells)
 
+    def table(self, name: str) -> Any:
+        """Return a table of the output that this plate is in, as an Arrow table (``.to_pandas()``, ``.to_pylist()``).
+
+        Raises
+        ------
+        UnknownName
+            there is no such table; those that are there are named.
+        """
+        from openhcs.run.merge import read_table
+
+        return read_table(self._outline.root, name)
+
     def close(self) -> None:
         """Forget open arrays; the view can go on being used."""
         self._reader.close()
