@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from openhcs.cli import options
 from openhcs.cli.board import DONE, FAILED, WAITING
-from openhcs.cli.text import can_show, plate_map, table
+from openhcs.cli.text import can_show, plate_map, size, table
 from openhcs.core.wells import plate_shape, row_name
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ def run(args: Namespace) -> int:
 def as_dict(found: Status) -> dict[str, object]:
     """Return a status as JSON knows it."""
     failures = {well: {"step": failed.step, "message": failed.message} for well, failed in found.failures.items()}
-    return {"output": str(found.output), "plan": found.plan_id, "wells": dict(found.wells), "failures": failures}
+    told: dict[str, object] = {"output": str(found.output), "plan": found.plan_id, "wells": dict(found.wells)}
+    memory = dict(zip(("task", "planned", "measured"), found.memory, strict=True)) if found.memory else None
+    return told | {"failures": failures, "memory": memory}
 
 
 def describe(found: Status) -> str:
@@ -58,6 +60,9 @@ def describe(found: Status) -> str:
         ("plan", found.plan_id),
         ("wells", f"{told} of {len(found.wells)}"),
     ]
+    if found.memory:
+        task, planned, measured = found.memory
+        rows.append(("memory", f"{size(measured)} at most for one task ({task}), {size(planned)} were planned"))
     shape = plate_shape(list(found.wells))
     of_wells = {well: marks[state] for well, state in found.wells.items()}
     grid = plate_map(shape, [row_name(row) for row in range(shape[0])], of_wells, empty=" ")

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from openhcs.ledger.ledger import Ledger
 from openhcs.run.result import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """Wells of an output by state: "done", "failed" or "waiting"; only commits are trusted."""
+    """Wells of an output by state: "done", "failed" or "waiting"; only commits are trusted.
+
+    ``memory`` is of the task that took most: its well, bytes planned and bytes measured; None where none
+    was measured.
+    """
 
     output: str
     plan_id: str
     wells: Mapping[str, str]
     failures: Mapping[str, Failure] = field(default_factory=dict)
+    memory: tuple[str, int, int] | None = None
 
 
 def status(output: str | Path) -> Status:
@@ -45,4 +50,15 @@ def status(output: str | Path) -> Status:
         well = task["well"]
         committed = well in records and records[well]["plan"] == plan["plan"]
         wells[well] = "done" if committed else "failed" if well in failures else "waiting"
-    return Status(output=str(output), plan_id=plan["plan"], wells=wells, failures=failures)
+    memory = _most_memory(record for record in records.values() if record["plan"] == plan["plan"])
+    return Status(output=str(output), plan_id=plan["plan"], wells=wells, failures=failures, memory=memory)
+
+
+def _most_memory(records: Iterable[Mapping[str, Any]]) -> tuple[str, int, int] | None:
+    told = ((record["task"], record.get("memory")) for record in records)
+    found = [
+        (task, memory["planned"], memory["measured"])
+        for task, memory in told
+        if isinstance(memory, dict) and type(memory.get("measured")) is int and type(memory.get("planned")) is int
+    ]
+    return max(found, key=lambda one: one[2], default=None)

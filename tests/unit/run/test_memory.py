@@ -1,0 +1,89 @@
+"""The memory of a task is measured by what its process grew, alone, and not by what it held before."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from openhcs.run import memory
+from openhcs.run.memory import PeakOfTask, TracedPeak
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="exact peaks are counted by Linux")
+MB = 10**6
+
+
+@linux
+def test_a_task_is_measured_by_what_it_took_at_most():
+    with PeakOfTask() as peak:
+        np.ones(40 * MB, np.uint8)
+        taken = peak.bytes
+    assert taken is not None
+    assert 39 * MB <= taken <= 44 * MB
+
+
+@linux
+def test_what_was_taken_before_does_not_count():
+    held = np.ones(50 * MB, np.uint8)
+    np.ones(150 * MB, np.uint8)
+    with PeakOfTask() as peak:
+        np.ones(20 * MB, np.uint8)
+        taken = peak.bytes
+    assert taken is not None
+    assert 19 * MB <= taken <= 24 * MB
+    assert held[0]
+
+
+@linux
+def test_what_a_worker_keeps_from_task_to_task_counts_for_each(monkeypatch):
+    monkeypatch.setattr(memory, "_idle", None)
+    memory.settled()
+    kept = np.ones(30 * MB, np.uint8)
+    with PeakOfTask() as peak:
+        taken = peak.bytes
+    assert taken is not None
+    assert 29 * MB <= taken <= 34 * MB
+    assert kept[0]
+
+
+def test_nothing_is_told_of_tasks_that_share_a_process():
+    told, ready, end = [], threading.Event(), threading.Event()
+
+    def other():
+        with PeakOfTask() as peak:
+            ready.set()
+            end.wait()
+            told.append(peak.bytes)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    ready.wait()
+    with PeakOfTask() as peak:
+        told.append(peak.bytes)
+    end.set()
+    thread.join()
+    assert told == [None, None]
+    assert not memory._running
+
+
+def test_where_the_peak_cannot_be_counted_anew_a_task_is_told_of_that_sets_a_new_one(monkeypatch):
+    held = iter(
+        [memory._Held(100, 500, 0), memory._Held(120, 480, 0), memory._Held(100, 500, 0), memory._Held(90, 700, 0)]
+    )
+    monkeypatch.setattr(memory, "_reset_peak", lambda: False)
+    monkeypatch.setattr(memory, "_held", lambda: next(held))
+    monkeypatch.setattr(memory, "_idle", None)
+    with PeakOfTask() as peak:
+        assert peak.bytes is None
+    with PeakOfTask() as peak:
+        assert peak.bytes == 600
+
+
+def test_what_a_call_takes_is_told_beyond_what_was_there():
+    held = np.ones(5 * MB, np.uint8)
+    with TracedPeak() as taken:
+        assert len([np.ones(MB, np.uint8) for _ in range(3)]) == 3
+    assert 3 * MB <= taken.bytes <= 3 * MB + 100_000
+    assert held[0]
