@@ -31,8 +31,8 @@ KINDS = {
     OBJECT: "what JSON can say, a .json for each call",
 }
 """Every kind that can be said, and what becomes of it; a function of one's own is a kind too."""
-_OUTPUTS = "__special_outputs__"
-_INPUTS = "__special_inputs__"
+OUTPUTS, INPUTS = "__special_outputs__", "__special_inputs__"
+"""Attributes of a function that carry what it declares."""
 _CALL = "__call__"
 _NAME = re.compile(r"[A-Za-z0-9_-]([A-Za-z0-9_.-]*[A-Za-z0-9_-])?")
 LONGEST = 64
@@ -95,7 +95,7 @@ def special_outputs(*names: str, **kinds: str | Materialiser) -> Callable[[F], F
         *(Output(_named(name), None) for name in names),
         *(_output(name, kind) for name, kind in kinds.items()),
     )
-    return _marker(_OUTPUTS, declared, "special_outputs", [one.name for one in declared], special_outputs_of)
+    return _marker(OUTPUTS, declared, "special_outputs", [one.name for one in declared], special_outputs_of)
 
 
 def special_inputs(*names: str) -> Callable[[F], F]:
@@ -135,17 +135,17 @@ def special_inputs(*names: str) -> Callable[[F], F]:
             raise InvalidValue(f"special input {name!r} is handed over by name, and no parameter can be named so")
     if len(set(names)) != len(names):
         raise InvalidValue(f"special_inputs names an input twice: {', '.join(names)}")
-    return _marker(_INPUTS, names, "special_inputs", list(names), special_inputs_of)
+    return _marker(INPUTS, names, "special_inputs", list(names), special_inputs_of)
 
 
 def special_outputs_of(function: Any) -> tuple[Output, ...]:
     """Return what a function declares that it gives, in the order returned."""
-    return tuple(_mark_of(function, _OUTPUTS))
+    return tuple(_mark_of(function, OUTPUTS))
 
 
 def special_inputs_of(function: Any) -> tuple[str, ...]:
     """Return what a function declares that it takes."""
-    return tuple(_mark_of(function, _INPUTS))
+    return tuple(_mark_of(function, INPUTS))
 
 
 def _marker(

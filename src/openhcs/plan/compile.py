@@ -6,17 +6,17 @@ plan's identity leaves the machine out, so that any machine can go on with it.
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from openhcs.errors import PlanError
 from openhcs.plan import bind
 from openhcs.plan.admit import admit_stages, check_space
 from openhcs.plan.declare import check_kept, declare, with_places
+from openhcs.plan.identity import identity
 from openhcs.plan.labels import with_labels
 from openhcs.plan.model import Plan, Recipe
+from openhcs.plan.origin import origin_of
 from openhcs.plan.partition import partition
 from openhcs.plan.stages import with_cut_images
 from openhcs.plan.values import Exchange
@@ -53,6 +53,7 @@ def compile_plan(
     OutOfBudget, StorageFull
         one well needs more memory than allowed, or the results more space than is left.
     """
+    origin = origin_of(index, steps, facts, wells)
     whole, notes = bind.pipeline_planes(index) if steps else (index, ())
     chosen = whole if wells is None else whole.only(wells)
     index = bind.planes_to_read(chosen, config.missing)
@@ -73,7 +74,7 @@ def compile_plan(
     recipe = Recipe(
         plan_id="", source=source, steps=planned, targets=targets, labels=labels, values=values, config=config
     )
-    recipe = replace(recipe, plan_id=_identity(index, recipe))
+    recipe = replace(recipe, plan_id=identity(index, recipe))
     admitted = admit_stages(index, recipe, facts)
     plan = Plan(
         id=recipe.plan_id,
@@ -84,36 +85,12 @@ def compile_plan(
         workers=admitted.workers,
         budget=admitted.budget,
         room=admitted.room,
+        origin=origin,
         warnings=(*index.warnings, *notes, *absent, *_warnings(steps, planned), *_sizes(source, planned)),
     )
     plan = replace(plan, warnings=(*plan.warnings, *_added(plan), *admitted.notes))
     check_space(plan, facts)
     return plan
-
-
-def _identity(index: PlateIndex, recipe: Recipe) -> str:
-    source, config = recipe.source, recipe.config
-    said: dict[str, object] = {
-        "plate": index.name,
-        "source": [sorted(source.axes.items()), source.dtype, source.plane_shape],
-        "steps": [_step_identity(step) for step in recipe.steps],
-        "targets": [[target.after, target.backend, target.path] for target in recipe.targets],
-        "zarr": {name: str(value) for name, value in asdict(config.zarr).items()},
-        "missing": config.missing,
-    }
-    if recipe.labels:
-        said["labels"] = [[one.step, one.name, one.channel, one.target, one.dtype] for one in recipe.labels]
-    if recipe.values:
-        said["values"] = [[one.step, one.name, one.kind, one.path] for one in recipe.values]
-    if any(step.over_wells for step in recipe.steps):
-        said["wells"] = list(index.wells)
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def _step_identity(step: PlanStep) -> list[object]:
-    shape = list(step.layer.plane_shape)
-    said = [step.name, step.stacks, step.group_by, dict(step.picks), step.unmatched, step.out]
-    return [*said, step.layer.dtype, shape, step.fingerprint]
 
 
 def _added(plan: Plan) -> list[str]:

@@ -7,18 +7,16 @@ functions stay with the pipeline and are named by their fingerprints.
 from __future__ import annotations
 
 import hashlib
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
-
-from openhcs.core.wells import well_key
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from openhcs.core.config import GlobalPipelineConfig
     from openhcs.core.plate import Key, Plane, PlateIndex
+    from openhcs.plan.origin import Origin, PipelineFile
     from openhcs.plan.parts import LabelTarget, Layer, PlanStep, Target, Value
 
 PLATE = "plate"
@@ -168,7 +166,9 @@ class Plan:
 
     ``index`` holds the wells of the plan after the user's word on missing planes. ``stages`` are done one after
     the other, and ``tasks`` are those of the last stage of wells. ``budget`` are the bytes that a run may take
-    with all its processes, ``room`` those of them that are left for the tasks that run at once.
+    with all its processes, ``room`` those of them that are left for the tasks that run at once. ``origin``
+    is what it was compiled from, ``pipeline`` the file that its steps are defined in, and ``output`` where
+    its results go, as far as known.
     """
 
     id: str
@@ -180,6 +180,9 @@ class Plan:
     room: int
     stages: tuple[Stage, ...]
     warnings: tuple[str, ...] = ()
+    origin: Origin | None = None
+    pipeline: PipelineFile | None = None
+    output: str = ""
 
     @property
     def source(self) -> str:
@@ -249,29 +252,23 @@ class Plan:
         return explain(self)
 
     def to_json(self) -> str:
-        """Return the plan as JSON text: templates per step, one line of numbers per task."""
-        return json.dumps(
-            {
-                "plan": self.id,
-                "plate": self.index.name,
-                "microscope": self.index.microscope,
-                "source": _plain(asdict(self.recipe.source)),
-                "steps": [_plain(asdict(step)) for step in self.recipe.steps],
-                "targets": [_plain(asdict(target)) for target in self.recipe.targets],
-                "labels": [_plain(asdict(label)) for label in self.recipe.labels],
-                "values": [_plain(asdict(value)) for value in self.recipe.values],
-                "config": self.recipe.config.to_toml(),
-                "workers": self.workers,
-                "tasks": [
-                    {"well": task.well, "planes": len(task.planes), "inputs": task.inputs}
-                    | {"calls": task.calls, "peak_bytes": task.peak_bytes, "objects": task.objects}
-                    for task in self.tasks
-                ],
-                "warnings": list(self.warnings),
-            },
-            ensure_ascii=False,
-            indent=1,
-        )
+        """Return the plan as JSON text: what wells have in common is told once."""
+        from openhcs.plan.document import to_json
+
+        return to_json(self)
+
+    @staticmethod
+    def from_json(text: str) -> Plan:
+        """Return the plan that JSON text tells of.
+
+        Raises
+        ------
+        FormatError
+            it is no plan, or damaged; tells where.
+        """
+        from openhcs.plan.document import from_json
+
+        return from_json(text)
 
     def __repr__(self) -> str:
         return f"<Plan {self.id} of {self.index.name}: {len(self.tasks)} wells, {len(self.recipe.steps)} steps>"
@@ -281,25 +278,9 @@ def _task_id(well: str, stage: int) -> str:
     return f"{well}~{stage}" if stage else well
 
 
-def with_wells_of(plan_json: str, earlier_json: str) -> str:
-    """Return a plan's text with the wells that it was run for earlier as well; its own count where both have one."""
-    plan, earlier = json.loads(plan_json), json.loads(earlier_json)
-    tasks = {task["well"]: task for task in [*earlier["tasks"], *plan["tasks"]]}
-    plan["tasks"] = [tasks[well] for well in sorted(tasks, key=well_key)]
-    return json.dumps(plan, ensure_ascii=False, indent=1)
-
-
 def planes_digest(planes: tuple[Plane, ...]) -> str:
     """Return a digest of which planes there are and which files they come from."""
     digest = hashlib.sha256()
     for plane in planes:
         digest.update(repr((plane.well, plane.key, plane.state.value, plane.source)).encode())
     return digest.hexdigest()[:16]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (tuple, list)):
-        return [_plain(item) for item in value]
-    return value

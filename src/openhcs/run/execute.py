@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from openhcs.errors import FormatError, NotFound, OpenHCSError, OutputBusy, OutputExists, Stopped
 from openhcs.io.fsops import FileOps
 from openhcs.ledger.ledger import Ledger
-from openhcs.plan.model import with_wells_of
+from openhcs.plan.document import with_wells_of
 from openhcs.run.attempt import Broken, fatal
 from openhcs.run.close import close, derive
 from openhcs.run.events import Event, ignore

@@ -97,4 +97,6 @@ def read_table(root: str, name: str) -> Any:
     try:
         return pq.ParquetFile(path, page_checksum_verification=True).read()
     except (OSError, pa.ArrowException) as error:
-        raise FormatError(f"{path} is damaged: {error}. Remove it and run openhcs close to have it made anew.", path=path) from error
+        raise FormatError(
+            f"{path} is damaged: {error}. Remove it and run openhcs close to have it made anew.", path=path
+        ) from error

@@ -172,7 +172,7 @@ def test_the_plan_shows_labels_beneath_their_step_as_the_table_has_it():
 
 def test_labels_are_part_of_the_plans_text_and_identity():
     plan = planned([step()])
-    assert json.loads(plan.to_json())["labels"][0]["name"] == "nuclei"
+    assert json.loads(plan.to_json())["recipe"]["labels"][0]["name"] == "nuclei"
     other = planned(
         [step(special_outputs(cells="labels")(lambda stack: (stack, stack)))], known=probed(names=["cells"])
     )
