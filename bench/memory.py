@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import scipy.ndimage
 
-from openhcs import FunctionStep, GlobalPipelineConfig, PipelineOrchestrator, special_outputs
+from openhcs import FunctionStep, GlobalPipelineConfig, PipelineOrchestrator, special_inputs, special_outputs
 from openhcs import VariableComponents as V
 from openhcs.ledger.ledger import Ledger
 from openhcs.testing.synthetic import make_plate
@@ -54,6 +54,13 @@ def segment(stack):
     return stack, np.stack([scipy.ndimage.label(plane > 600)[0] for plane in stack]).astype(np.uint32)
 
 
+@special_inputs("nuclei")
+@special_outputs(cells="table")
+def measure(stack, nuclei):
+    """Mean of each plane within its objects."""
+    return stack, {"mean": [float(plane[one > 0].mean()) for plane, one in zip(stack, nuclei, strict=True)]}
+
+
 def logarithm(stack):
     """Go on in 64-bit floats."""
     return np.log1p(stack.astype(np.float64))
@@ -69,6 +76,11 @@ PIPELINES = {
     "projection over z": [FunctionStep(smooth, None, []), FunctionStep(brightest, None, [V.Z_INDEX])],
     "sites stacked": [FunctionStep(smooth, None, []), FunctionStep(even, None, [V.SITE])],
     "labels": [FunctionStep(smooth, None, []), FunctionStep(segment, None, [V.Z_INDEX])],
+    "labels, measured": [
+        FunctionStep(smooth, None, []),
+        FunctionStep(segment, None, [V.Z_INDEX]),
+        FunctionStep(measure, None, [V.Z_INDEX]),
+    ],
     "float64 between, copy kept": [
         FunctionStep(smooth, None, [], force_disk_output=True),
         FunctionStep(logarithm, None, [V.Z_INDEX]),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from openhcs import FunctionStep, GlobalPipelineConfig, PipelineOrchestrator, special_outputs
+from openhcs import FunctionStep, GlobalPipelineConfig, PipelineOrchestrator, special_inputs, special_outputs
 from openhcs import VariableComponents as V
 from openhcs.core.config import VFSConfig, ZarrConfig
 from openhcs.ledger.ledger import Ledger
@@ -42,6 +42,18 @@ def segment(stack):
     return stack, np.stack([scipy.ndimage.label(plane > 600)[0] for plane in stack]).astype(np.uint32)
 
 
+@special_inputs("nuclei")
+@special_outputs(cells="table", background="array")
+def measure(stack, nuclei):
+    inside = [float(plane[one > 0].mean()) for plane, one in zip(stack, nuclei, strict=True)]
+    return stack, {"mean": inside}, stack.min(axis=0).astype(np.float64)
+
+
+@special_inputs("background")
+def without(stack, background):
+    return (stack - background).clip(0, 65535).astype(np.uint16)
+
+
 def logarithm(stack):
     return np.log1p(stack.astype(np.float64))
 
@@ -55,6 +67,11 @@ PIPELINES = {
     "projection": [FunctionStep(smooth, None, []), FunctionStep(brightest, None, [V.Z_INDEX])],
     "sites": [FunctionStep(smooth, None, []), FunctionStep(even, None, [V.SITE])],
     "labels": [FunctionStep(smooth, None, []), FunctionStep(segment, None, [V.Z_INDEX])],
+    "values": [
+        FunctionStep(segment, None, [V.Z_INDEX]),
+        FunctionStep(measure, None, [V.Z_INDEX]),
+        FunctionStep(without, None, [V.Z_INDEX]),
+    ],
     "float64": [
         FunctionStep(smooth, None, [], force_disk_output=True),
         FunctionStep(logarithm, None, [V.Z_INDEX]),
@@ -72,7 +89,12 @@ def plate(tmp_path_factory):
 
 def run(plate, output, steps, **choices):
     """Return the plan, the bytes that its largest sum of buffers has, and the most that were handed out."""
-    for module in ("tensorstore", "openhcs.io.disk", "openhcs.io.zarr"):  # loaded later, they would be counted
+    for module in (
+        "tensorstore",
+        "pyarrow.parquet",
+        "openhcs.io.disk",
+        "openhcs.io.zarr",
+    ):  # loaded later, they would be counted
         import_module(module)
     config = GlobalPipelineConfig(num_workers=1, durability="fast", **choices)
     one = PipelineOrchestrator(plate, output=output, global_config=config).initialize()

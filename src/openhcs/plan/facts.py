@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class Probed:
     """What came of calling a step's functions once: planes in, planes out, dtype, (y, x), dtypes of labels.
 
-    ``scratch`` is as in `openhcs.plan.model.PlanStep`. ``values`` are the kinds of other special outputs;
-    ``same`` says that the planes are those that came in, unchanged.
+    ``scratch`` is as in `openhcs.plan.model.PlanStep`. ``values`` are the kinds of other special outputs,
+    ``arrays`` the bytes of those that are arrays; ``same`` says that the planes are those that came in, unchanged.
     """
 
     planes_in: int
@@ -24,6 +24,7 @@ class Probed:
     labels: Mapping[str, str] = field(default_factory=dict)
     scratch: float | None = None
     values: Mapping[str, str] = field(default_factory=dict)
+    arrays: Mapping[str, int] = field(default_factory=dict)
     same: bool = False
 
 

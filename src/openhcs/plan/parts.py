@@ -153,6 +153,8 @@ class Value:
         where it goes in the output: a folder with one for each well, for tables two files of this name.
     over_wells
         it is one for the whole plate.
+    bytes
+        of an array that one call makes, as far as it was seen.
     """
 
     step: int
@@ -162,3 +164,4 @@ class Value:
     place: tuple[str, ...]
     path: str
     over_wells: bool = False
+    bytes: int = 0

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from openhcs.core.arrays import level_shapes, plan_chunks
 from openhcs.plan.heap import Heap
+from openhcs.plan.held import HeldValues
 from openhcs.plan.labels import labels_of, makes
 from openhcs.plan.layers import PASS, groups_by_step, label_keys, planes_by_step
 from openhcs.plan.schedule import STORED_AS_READ, image_of, schedule
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Hashable, Iterable, Iterator, Mapping
 
     from openhcs.core.plate import Key
+    from openhcs.plan.held import Passed
     from openhcs.plan.layers import Group
     from openhcs.plan.model import Recipe
     from openhcs.plan.parts import LabelTarget, Target
@@ -34,6 +36,8 @@ RESERVED = 4 * 10**6
 ENCODED = {"u": 0.6, "i": 0.6, "b": 0.2, "f": 1.0, "c": 1.0}
 """Stored bytes per raw byte by kind of dtype, on the safe side for camera images."""
 ENCODED_LABELS = 0.2
+FILE_COPIES = 2
+"""Copies of an array or a plane while it becomes a file of its own."""
 READ_BACK = 2**25
 """Bytes up to which a level is read back at once when results are verified."""
 
@@ -127,6 +131,7 @@ class _Course:
         made = planes_by_step(keys, groups)
         self.readers = [{key: number for number, group in enumerate(step) for key in group.inputs} for step in groups]
         self.stacks = [[group.inputs for group in step] for step in groups]
+        self.values = HeldValues(recipe, groups)
         self.in_memory = waits_in_memory(recipe)
         self.waiting: dict[tuple[int, int], tuple[Hashable, int]] = {}
         self.pieces: dict[tuple[int, int], list[int]] = {}
@@ -167,18 +172,55 @@ class _Course:
             planes = stack
         else:
             planes = ("planes", number)
-            labels = self._labels(call)
-            made = outputs + sum(labels.values())
-            yield Change(("call", number), made + scratch_bytes(self.recipe, step, size, made), passing=True)
-            yield Change(stack, -size)
-            yield Change(planes, outputs)
-            yield from self._keep_labels(call, labels)
+            yield from self._made(number, call, stack, size)
         for gather in self._after(step + 1):
             for key in group.outputs:
                 yield from gather.take(key)
         kept = yield from self._post(step + 1, group.outputs, planes, outputs)
         if not kept:
             yield Change(planes, -outputs)
+
+    def _made(self, number: int, call: Scheduled, stack: Hashable, size: int) -> Iterator[Change]:
+        """Hand the call what it takes, call, drop the stack, store labels and arrays; the planes stay."""
+        group, step = call.group, call.step
+        given = self.values.given(step, group)
+        if given:
+            yield Change(("given", number), given)
+        before, after = self.values.dropped(step, group)
+        for at, bytes_of in before:
+            yield Change(("value", *at), -bytes_of)
+        labels = self._labels(call)
+        arrays = [one for one in self.values.arrays(step, group) if one.bytes]
+        outputs = len(group.outputs) * self.sizes[step + 1]
+        made = outputs + sum(labels.values()) + sum(one.bytes for one in arrays)
+        yield Change(("call", number), made + scratch_bytes(self.recipe, step, size, made), passing=True)
+        if given:
+            yield Change(("given", number), -given)
+        for at, bytes_of in after:
+            yield Change(("value", *at), -bytes_of)
+        yield Change(stack, -size)
+        yield Change(("planes", number), outputs)
+        yield from self._store(call, labels, arrays)
+
+    def _store(self, call: Scheduled, labels: Mapping[int, int], arrays: list[Passed]) -> Iterator[Change]:
+        """Store what a call made beside planes, and hold what later calls take."""
+        keys = label_keys(call.group.inputs)
+        for place, size in labels.items():
+            yield Change(("made labels", place, keys), size)
+        for one in arrays:
+            yield Change(("value", *one.at), one.bytes)
+        for place in labels:
+            for key in keys:
+                yield from self.label_gathers[place].take(key)
+        for one in arrays:
+            yield Change(("file", *one.at), FILE_COPIES * one.bytes, passing=True)
+        for one in self.values.labels(call.step, call.group):
+            yield Change(("value", *one.at), one.bytes)
+        for place, size in labels.items():
+            yield Change(("made labels", place, keys), -size)
+        for one in arrays:
+            if not one.wanted:
+                yield Change(("value", *one.at), -one.bytes)
 
     def _labels(self, call: Scheduled) -> dict[int, int]:
         """Return the bytes of the label planes that a call makes, by place of their images in the plan."""
@@ -190,16 +232,6 @@ class _Course:
             for place, label in enumerate(self.recipe.labels)
             if label.step == call.step + 1 and makes(label, call.group)
         }
-
-    def _keep_labels(self, call: Scheduled, made: Mapping[int, int]) -> Iterator[Change]:
-        keys = label_keys(call.group.inputs)
-        for place, size in made.items():
-            yield Change(("made labels", place, keys), size)
-        for place in made:
-            for key in keys:
-                yield from self.label_gathers[place].take(key)
-        for place, size in made.items():
-            yield Change(("made labels", place, keys), -size)
 
     def _waited_for(self, number: int, step: int, group: Group, size: int) -> Generator[Change, None, Hashable]:
         reader = self.readers[step][group.inputs[0]]
@@ -268,7 +300,7 @@ class _Gather:
     def take(self, key: Key) -> Iterator[Change]:
         """Take a plane; when its image is whole, write and drop it."""
         if self.files:
-            copies = 4 if self.verify else 2
+            copies = 2 * FILE_COPIES if self.verify else FILE_COPIES
             yield Change((*self.name, "file", key), copies * plane_bytes(self.layer), passing=True)
             return
         image = image_of(key)

@@ -38,6 +38,7 @@ class _Maker:
     kind: str | None
     chains: tuple[str | None, ...]
     named: tuple[str, ...]
+    bytes: int
 
 
 class Exchange:
@@ -78,7 +79,12 @@ class Exchange:
                 )
             seen = probed.values.get(name) if probed else None
             self._makers[name] = _Maker(
-                step=plan.number, plan=plan, kind=kind or seen, chains=chains, named=self._named(plan, chains)
+                step=plan.number,
+                plan=plan,
+                kind=kind or seen,
+                chains=chains,
+                named=self._named(plan, chains),
+                bytes=probed.arrays.get(name, 0) if probed else 0,
             )
 
     def values(self, folder: str) -> tuple[Value, ...]:
@@ -98,6 +104,7 @@ class Exchange:
                 place=maker.named,
                 path=f"{folder}/{name}",
                 over_wells=maker.plan.over_wells,
+                bytes=maker.bytes,
             )
             for name, maker in self._makers.items()
             if maker.kind != LABELS

@@ -168,10 +168,13 @@ class _Probe:
                 continue
             stack = self._stack(len(self.planned), keys)
             before, count = stack.copy(), len(stack)
+            steps, group = [*self.planned, planned], Group(keys, keys, chain)
+            given = self._given(steps, group)
             with TracedPeak() as taken:
-                made = self._call(step, [*self.planned, planned], Group(keys, keys, chain), stack)
+                made = self._call(step, group, stack, given)
             out = made.planes
-            size = out.nbytes + sum(array.nbytes for array in made.labels.values())
+            arrays = {name: value.nbytes for name, value in made.values.items() if isinstance(value, np.ndarray)}
+            size = out.nbytes + sum(array.nbytes for array in made.labels.values()) + sum(arrays.values())
             results[chain] = Probed(
                 planes_in=count,
                 planes_out=len(out),
@@ -180,16 +183,17 @@ class _Probe:
                 labels={name: array.dtype.name for name, array in made.labels.items()},
                 scratch=round((taken.bytes - size) / stack.nbytes, 2),
                 values=_kinds(step, made),
+                arrays=arrays,
                 same=made.same and np.array_equal(before, out, equal_nan=before.dtype.kind in "fc"),
             )
         return _agreed(step, planned, results)
 
-    def _call(self, step: FunctionStep, planned: Sequence[PlanStep], group: Group, stack: Array) -> Made:
+    def _call(self, step: FunctionStep, group: Group, stack: Array, given: Mapping[str, Any]) -> Made:
         return call_chain(
             step.chains[group.chain],
             stack,
             Place(step.name, self.well, _where(self.well, group.inputs)),
-            given=self._given(planned, group),
+            given=given,
             label_planes=len(label_keys(group.inputs)),
         )
 
@@ -227,8 +231,8 @@ class _Probe:
         at = (number, group.inputs)
         if at not in self.calls:
             stack = self._stack(number, group.inputs)
-            planned = self.planned[: number + 1]
-            self.calls[at] = self._call(self.steps[number], planned, group, stack)
+            given = self._given(self.planned[: number + 1], group)
+            self.calls[at] = self._call(self.steps[number], group, stack, given)
         return self.calls[at]
 
     def _gaps(self, keys: tuple[Key, ...]) -> int:
@@ -297,6 +301,7 @@ def _agreed(step: FunctionStep, planned: PlanStep, results: dict[str | None, Pro
         )
     labels = {name: dtype for one in results.values() for name, dtype in one.labels.items()}
     values = {name: kind for one in results.values() for name, kind in one.values.items()}
+    arrays = {name: size for one in results.values() for name, size in one.arrays.items()}
     same = all(one.same for one in results.values())
     for key, one in results.items():
         if unlike := [name for name, dtype in one.labels.items() if dtype != labels[name]]:
@@ -309,4 +314,4 @@ def _agreed(step: FunctionStep, planned: PlanStep, results: dict[str | None, Pro
         raise _NothingToDoError(f"step {planned.number} ({step.name}) has nothing to work on.", step=step.name)
     scratch = max(one.scratch for one in results.values() if one.scratch is not None)
     most = max(results.values(), key=lambda one: one.planes_in)
-    return replace(most, labels=labels, values=values, same=same, scratch=scratch)
+    return replace(most, labels=labels, values=values, arrays=arrays, same=same, scratch=scratch)
