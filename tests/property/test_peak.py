@@ -297,3 +297,13 @@ def test_blocks_of_the_heap_never_overlap_and_all_gaps_are_used(moves):
     top = heap.top
     assert heap.take(max(1, top)) == 0
     assert heap.top == max(1, top)
+
+
+@given(st.sets(st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 2)), max_size=2), st.sampled_from(STACKS))
+def test_a_well_that_lacks_a_few_planes_is_planned_with_no_less_than_it_takes(missing, stacks):
+    gaps = frozenset(("A02", site, channel, z, 1) for site, channel, z in missing)
+    index = make_index(2, 3, 3, 2, gaps=gaps, shape=SHAPE)
+    steps = [FunctionStep(work, f"w{number}", stacks, out="same", out_dtype="uint16") for number in range(2)]
+    plan = compile_plan(index, steps, GlobalPipelineConfig(), Facts())
+    for task in plan.tasks:
+        assert task.peak_bytes >= (live_peak(plan.recipe, task.keys, task.well) + RESERVED) * MARGIN - 1

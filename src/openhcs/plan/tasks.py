@@ -19,26 +19,59 @@ if TYPE_CHECKING:
     from openhcs.plan.model import Recipe
     from openhcs.plan.parts import Layer, Target
 
+    _Alike = tuple[tuple[Key, ...], tuple[str | None, ...]]
+
+
+NEARLY = 0.9
+"""Share of a plate's planes from which on a well is taken to need as much memory as one that has them all."""
+
 
 def tasks_of(index: PlateIndex, recipe: Recipe, *, threads: int = 1) -> tuple[Task, ...]:
-    """Return one task per well, with what it takes where ``threads`` encode at the same time."""
-    known: dict[tuple[Key, ...], _Needs] = {}
-    by_well = any(step.group_by == "well" for step in recipe.steps)
+    """Return one task per well, with what it takes where ``threads`` encode at the same time.
+
+    Wells with the same planes and functions take the same.
+    """
+    by_well = [step for step in recipe.steps if step.group_by == "well"]
+    alike = {
+        well: (tuple(plane.key for plane in planes), tuple(step.picks.get(well) for step in by_well))
+        for well, planes in index.by_well.items()
+    }
+    peaks = _Peaks(recipe, {keys for keys, _ in alike.values()}, threads)
+    known: dict[_Alike, _Needs] = {}
     tasks = []
     for well, planes in index.by_well.items():
-        keys = tuple(plane.key for plane in planes)
-        if keys not in known or by_well:
-            known[keys] = _needs(recipe, keys, well, threads)
+        kind = alike[well]
+        if kind not in known:
+            known[kind] = _needs(recipe, kind[0], well, peaks)
         bytes_in = sum(plane.state is PlaneState.PRESENT for plane in planes) * plane_bytes(recipe.source)
         tasks.append(
             Task(
                 well=well,
                 planes=planes,
                 bytes_in=bytes_in,
-                **asdict(known[keys]),
+                **asdict(known[kind]),
             )
         )
     return tuple(tasks)
+
+
+class _Peaks:
+    """Peaks of wells; those that lack a few planes only are not followed one by one."""
+
+    def __init__(self, recipe: Recipe, kinds: set[tuple[Key, ...]], threads: int) -> None:
+        self._recipe = recipe
+        self._threads = threads
+        plain = not any(step.takes or step.group_by == "well" for step in recipe.steps)
+        self._all = tuple(sorted(set().union(*kinds))) if plain and len(kinds) > 1 else ()
+        self._of_all: int | None = None
+
+    def of(self, keys: tuple[Key, ...], well: str) -> int:
+        """Return the peak of a well, or of all planes that wells have where it has nearly all."""
+        if len(keys) < NEARLY * len(self._all) or not self._all:
+            return peak_bytes(self._recipe, keys, well, threads=self._threads)
+        if self._of_all is None:
+            self._of_all = peak_bytes(self._recipe, self._all, well, threads=self._threads)
+        return self._of_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +85,7 @@ class _Needs:
     stored: tuple[tuple[int, int], ...]
 
 
-def _needs(recipe: Recipe, keys: tuple[Key, ...], well: str, threads: int) -> _Needs:
+def _needs(recipe: Recipe, keys: tuple[Key, ...], well: str, peaks: _Peaks) -> _Needs:
     groups = groups_by_step(recipe, keys, well)
     made = planes_by_step(keys, groups)
     images = [{image_of(key) for key in made[target.after]} for target in recipe.targets]
@@ -67,7 +100,7 @@ def _needs(recipe: Recipe, keys: tuple[Key, ...], well: str, threads: int) -> _N
     ]
     return _Needs(
         calls=sum(len(step) for step in groups),
-        peak_bytes=peak_bytes(recipe, keys, well, threads=threads),
+        peak_bytes=peaks.of(keys, well),
         images=tuple(map(len, images)),
         labels=tuple(map(len, labels)),
         stored=tuple(taken),
