@@ -16,6 +16,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from openhcs.core.plate import FileSource, Plane, PlaneState, ZarrSource
+from openhcs.core.wells import parse_well
+from openhcs.errors import FormatError, InvalidValue
 from openhcs.plan.typed import misfit
 
 if TYPE_CHECKING:
@@ -139,6 +141,10 @@ class PlaneReader:
         count = _length(row)
         if not isinstance(row, list) or len(row) != width or not isinstance(row[0], str) or count < 1:
             misfit(at, f"a list of {width}: a well, how many, and for each field the first and a column")
+        try:
+            parse_well(row[0])
+        except InvalidValue as error:
+            raise FormatError(f"the plan is not as openhcs writes it: {at}: {error}") from error
         cells = [(row[place], row[place + 1]) for place in range(2, width, 2)]
         numbers = [self._values(cell, count, int, at) for cell in cells[: len(NUMBERS)]]
         states = self._values(cells[len(NUMBERS)], count, int, at)

@@ -27,6 +27,8 @@ from openhcs.plan.typed import Codec, Own, misfit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from openhcs.plan.model import Recipe
+
 FORMAT = 1
 NAMES = tuple(vars(module) for module in (parts, model, plate, facts, origin, special, config, steps))
 CHAINS = tuple[tuple[str | None, tuple[DeclaredCall, ...]], ...]
@@ -176,13 +178,44 @@ def _check(plan: Plan) -> None:
     """Refuse a plan whose parts are not of one piece."""
     if not plan.stages:
         misfit("stages", "a list of at least one")
-    if any(one.recipe.plan_id != plan.id for one in plan.stages) or plan.recipe.plan_id != plan.id:
-        misfit("recipe.plan_id", f"the identity of the plan, {plan.id}")
+    _check_recipe(plan, plan.recipe, 0, "recipe")
+    for number, stage in enumerate(plan.stages):
+        at = f"stages[{number}]"
+        _check_recipe(plan, stage.recipe, stage.skipped, f"{at}.recipe")
+        recipe = plan.recipe
+        kept = ((stage.targets, recipe.targets), (stage.labels, recipe.labels), ((stage.source or 0,), recipe.targets))
+        if any(not 0 <= place < max(1, len(there)) for places, there in kept for place in places):
+            misfit(at, "of targets and labels that the plan has")
+        for task in stage.tasks:
+            if isinstance(task, Task):
+                _check_task(stage.recipe, task, at)
+    for task in plan.tasks:
+        _check_task(plan.stages[-1].recipe if len(plan.stages) == 1 else None, task, "run")
     if identity(plan.index, plan.recipe) != plan.id:
         raise FormatError(
             f"the plan calls itself {plan.id} and is another: steps, targets or settings in it were changed. Change "
             "the pipeline, or what openhcs plan is given, and plan again."
         )
+
+
+def _check_recipe(plan: Plan, recipe: Recipe, skipped: int, at: str) -> None:
+    if recipe.plan_id != plan.id:
+        misfit(f"{at}.plan_id", f"the identity of the plan, {plan.id}")
+    if [step.number for step in recipe.steps] != list(range(skipped + 1, skipped + 1 + len(recipe.steps))):
+        misfit(f"{at}.steps", f"numbered from {skipped + 1}")
+    layers = (recipe.source, *(step.layer for step in recipe.steps), *(target.layer for target in recipe.targets))
+    if not all(layer.axes for layer in layers):
+        misfit(at, "of images with axes")
+
+
+def _check_task(recipe: Recipe | None, task: Task, at: str) -> None:
+    if any(plane.well != task.well for plane in task.planes):
+        misfit(at, f"of tasks with planes of their own well; that of {task.well} has others")
+    if recipe is None:
+        return
+    targets, labels = len(recipe.targets), len(recipe.labels)
+    if (len(task.images), len(task.labels), len(task.stored)) != (targets, labels, targets + labels):
+        misfit(at, f"of tasks that say what they store of {targets} targets and {labels} labels")
 
 
 def with_wells_of(plan_json: str, earlier_json: str) -> str:

@@ -133,7 +133,7 @@ class Codec:
         if dataclasses.is_dataclass(hint) and isinstance(hint, type):
             return self.decode_fields(hint, value, at)
         if isinstance(hint, type) and issubclass(hint, Enum):
-            if value not in {one.value for one in hint if isinstance(value, str)}:
+            if not isinstance(value, str) or value not in {one.value for one in hint}:
                 misfit(at, f"one of {', '.join(str(one.value) for one in hint)}")
             return hint(value)
         return _plain(hint, value, at)
@@ -182,7 +182,7 @@ class Codec:
         hints = tuple(hint for hint in hints if hint is not type(None))
         classes = {hint.__name__: hint for hint in hints if dataclasses.is_dataclass(hint) and isinstance(hint, type)}
         if len(classes) > 1 and isinstance(value, dict):
-            if value.get(KIND) not in classes:
+            if value.get(KIND) not in list(classes):
                 misfit(f"{at}.{KIND}", f"one of {', '.join(classes)}")
             return self.decode(classes[value[KIND]], {name: one for name, one in value.items() if name != KIND}, at)
         refused: FormatError | None = None
