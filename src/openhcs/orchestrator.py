@@ -6,6 +6,8 @@ plate.run([FunctionStep(normalise), FunctionStep(project, out="one", out_dtype="
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +47,8 @@ class PipelineOrchestrator:
         what to do about an output that is there: "auto", "error", "resume" or "replace".
     pattern
         file names of a generic folder, such as ``{well}_s{site}_w{channel}.tif``.
+    pipeline_file
+        the file that defines the steps, to be named in the plan; a plan without one cannot be run from a file.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class PipelineOrchestrator:
         wells_mode: WellFilterMode = WellFilterMode.INCLUDE,
         exist: str = "auto",
         pattern: str | None = None,
+        pipeline_file: str | Path | None = None,
     ) -> None:
         if global_config is not None and not isinstance(global_config, GlobalPipelineConfig):
             raise InvalidType(f"global_config takes a GlobalPipelineConfig, not {global_config!r}")
@@ -67,6 +72,7 @@ class PipelineOrchestrator:
         self._wells_mode = wells_mode
         self._exist = exist
         self._pattern = pattern
+        self._pipeline_file = pipeline_file
         self._index: PlateIndex | None = None
         self._plan: Plan | None = None
         self._steps: tuple[FunctionStep, ...] = ()
@@ -113,6 +119,7 @@ class PipelineOrchestrator:
         from openhcs.plan.compile import compile_plan
         from openhcs.run.facts import gather
         from openhcs.run.fingerprint import step_fingerprint
+        from openhcs.run.pipeline_file import named_file
         from openhcs.run.pixels import PlaneReader
         from openhcs.run.probe import probe
 
@@ -125,7 +132,9 @@ class PipelineOrchestrator:
             reader.close()
         prints = {number: step_fingerprint(step) for number, step in enumerate(self._steps, start=1)}
         facts = gather(self.output, probed=probed, fingerprints=prints)
-        self._plan = compile_plan(self.index, self._steps, self.config, facts, wells=wells)
+        plan = compile_plan(self.index, self._steps, self.config, facts, wells=wells)
+        named = None if self._pipeline_file is None else named_file(self._pipeline_file)
+        self._plan = replace(plan, pipeline=named, output=os.path.abspath(self.output))
         return {task.well: _context(self._plan, task, self.output) for task in self._plan.tasks}
 
     def execute_compiled_plate(
@@ -134,6 +143,7 @@ class PipelineOrchestrator:
         *,
         on_event: Listener | None = None,
         stop: threading.Event | None = None,
+        shard: tuple[int, int] | None = None,
     ) -> RunResult:
         """Run the compiled plan and return what came of it.
 
@@ -145,6 +155,8 @@ class PipelineOrchestrator:
             called with every `openhcs.run.events.Event`.
         stop
             set it to stop after the wells that run.
+        shard
+            (i, n): do the i-th of n parts of the wells, as `openhcs.run.execute.execute` says.
 
         Raises
         ------
@@ -154,7 +166,7 @@ class PipelineOrchestrator:
         from openhcs.run.execute import execute
 
         plan = self.plan if contexts is None else _only(self.plan, contexts)
-        return execute(plan, self._steps, self.output, exist=self._exist, on_event=on_event, stop=stop)
+        return execute(plan, self._steps, self.output, exist=self._exist, on_event=on_event, stop=stop, shard=shard)
 
     def run(
         self,
@@ -162,11 +174,12 @@ class PipelineOrchestrator:
         *,
         on_event: Listener | None = None,
         stop: threading.Event | None = None,
+        shard: tuple[int, int] | None = None,
     ) -> RunResult:
         """Index, compile and execute in one call."""
         self.initialize()
         self.compile_pipelines(steps)
-        return self.execute_compiled_plate(on_event=on_event, stop=stop)
+        return self.execute_compiled_plate(on_event=on_event, stop=stop, shard=shard)
 
 
 def default_output(plate: Path, config: GlobalPipelineConfig) -> Path:
@@ -227,8 +240,6 @@ def _context(plan: Plan, task: model.Task, output: str) -> ProcessingContext:
 
 
 def _only(plan: Plan, contexts: Mapping[str, ProcessingContext]) -> Plan:
-    from dataclasses import replace
-
     strange = [context.well for context in contexts.values() if context.plan_id != plan.id]
     if strange:
         raise UsageError(f"the context of well {strange[0]} belongs to another plan; compile again")

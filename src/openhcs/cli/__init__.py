@@ -1,7 +1,8 @@
 """The command line: a table of verbs, each loaded when it is asked for.
 
-A verb is a module with ``add_arguments(parser)`` and ``run(args) -> int``. ``openhcs --help`` reads
-this table only, so it costs no more than argparse.
+A verb is a module with ``add_arguments(parser)`` and ``run(args) -> int``; one that takes any number of words
+has ``take(args, words)`` for those behind an option. ``openhcs --help``
+reads this table only, so it costs no more than argparse.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ def _answer(words: list[str]) -> int:
     module = verb_module(verb)
     fill(parsers[verb], module)
     args, rest = parser.parse_known_args(words)
+    if rest and hasattr(module, "take"):
+        rest = module.take(args, rest)
     if rest:
         parsers[verb].refuse(rest)
     args.words = words

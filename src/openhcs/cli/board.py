@@ -49,6 +49,7 @@ class Board:
         """Note one event."""
         if event.kind == "started":
             self.begun = self.clock()
+            self.bytes_read = self.bytes_skipped = 0
             self.total_wells = event.total_wells or len(event.wells)
             self.total_bytes = event.total_bytes
             self.wells = dict.fromkeys(event.wells, WAITING)
@@ -57,7 +58,7 @@ class Board:
                 self.news.append(f"{size(event.total_bytes)} of pixels to read, {stored} to store")
         elif event.kind == "warning":
             self.news.append(f"warning: {f'{event.well}: ' if event.well else ''}{event.message}")
-        elif event.kind == "stage_started":
+        elif event.kind in {"plate_started", "stage_started"}:
             self.news.append(event.message)
         elif event.well not in {None, PLATE} and event.kind in STATES:
             self.wells[str(event.well)] = STATES[event.kind]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from openhcs.cli import options
@@ -12,10 +13,35 @@ from openhcs.errors import InvalidValue
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable
 
+    from openhcs.cli.watch import Watch
     from openhcs.core.config import GlobalPipelineConfig
     from openhcs.core.steps import FunctionStep
     from openhcs.orchestrator import PipelineOrchestrator
+    from openhcs.run.result import RunResult
+
+
+@dataclass
+class Job:
+    """Something to run: the name it is told by, what the user chose, and how it is done."""
+
+    name: str
+    config: GlobalPipelineConfig
+    go: Callable[[Watch], RunResult]
+
+
+def plate_job(
+    args: Namespace, plate: str, steps: list[FunctionStep], config: GlobalPipelineConfig, *, output: str | None
+) -> Job:
+    """Return the job of running steps on one plate."""
+
+    def go(watch: Watch) -> RunResult:
+        orchestrator = orchestrator_for(args, existing(plate, "plate"), config, output)
+        more = {} if getattr(args, "shard", None) is None else {"shard": args.shard}
+        return orchestrator.run(steps, on_event=watch.on_event, stop=watch.stop, **more)
+
+    return Job(name=os.path.basename(os.path.abspath(plate)), config=config, go=go)
 
 
 def add_pipeline(parser: ArgumentParser) -> None:
@@ -49,7 +75,19 @@ def orchestrator_for(
         wells_mode=mode,
         exist=args.exist,
         pattern=args.pattern,
+        pipeline_file=args.pipeline,
     )
+
+
+def take(args: Namespace, words: list[str]) -> list[str]:
+    """Add plates that stand behind an option to those before it; return what is none."""
+    args.plate += [word for word in words if not word.startswith("-")]
+    return [word for word in words if word.startswith("-")]
+
+
+def is_plan_file(path: str) -> bool:
+    """Return whether a word names a plan file and no pipeline file: by its end."""
+    return path.lower().endswith(".json")
 
 
 def outputs_of(plates: list[str], output: str | None) -> list[str | None]:

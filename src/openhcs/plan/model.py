@@ -7,12 +7,12 @@ functions stay with the pipeline and are named by their fingerprints.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from openhcs.core.config import GlobalPipelineConfig
     from openhcs.core.plate import Key, Plane, PlateIndex
@@ -269,6 +269,50 @@ class Plan:
         from openhcs.plan.document import from_json
 
         return from_json(text)
+
+    def diff(self, other: Plan) -> str:
+        """Return in words what ``other`` has that this plan has not, a line each; "same" where they are alike."""
+        from openhcs.plan.diff import diff
+
+        return diff(self, other)
+
+    def replace(
+        self, *, step: str | int | None = None, wells: str | Sequence[str] | None = None, **settings: Any
+    ) -> Plan:
+        """Return the plan compiled again with something changed; neither plate nor functions are read.
+
+        Parameters
+        ----------
+        step
+            name, or number from 1, of the step whose settings are changed; None: those of the plan.
+        wells
+            those to do, as a filter such as ``"A01:B06"`` or by name.
+        settings
+            of a step: ``materialize``, ``force_disk_output``, ``out_dtype`` and whatever else
+            `openhcs.core.steps.FunctionStep` takes beside its function. Of the plan: ``workers`` and
+            every field of `openhcs.core.config.GlobalPipelineConfig` and its groups.
+
+        Raises
+        ------
+        UnknownName
+            a step or a setting that there is not; the nearest is told.
+        PlanError, OutOfBudget
+            the plan cannot be so; what was found out by a probe is not known for other stacks.
+        """
+        from openhcs.plan.again import replaced
+
+        return replaced(self, step=step, wells=wells, settings=settings)
+
+    def shard(self, number: int, count: int) -> Plan:
+        """Return the part of the plan that shard ``number`` of ``count`` does: every ``count``-th well.
+
+        A step over wells stands in every part: the shard that finds all wells there does it.
+        """
+        stages = tuple(
+            stage if stage.over_wells else replace(stage, tasks=stage.tasks[number - 1 :: count])
+            for stage in self.stages
+        )
+        return replace(self, tasks=self.tasks[number - 1 :: count], stages=stages)
 
     def __repr__(self) -> str:
         return f"<Plan {self.id} of {self.index.name}: {len(self.tasks)} wells, {len(self.recipe.steps)} steps>"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 class Event:
     """One thing that happened.
 
-    ``kind`` is started, stage_started, well_started, well_staged (done in this stage, waiting for the
-    next), well_done, well_skipped, well_failed, warning or finished.
+    ``kind`` is plate_started (where there are several), started, stage_started, well_started,
+    well_staged (done in this stage, waiting for the next), well_done, well_skipped, well_failed, warning or finished.
     Bytes are raw pixels read and bytes stored by that well; totals, of what is to do yet, and the names of
     all wells come with ``started``.
     """

@@ -47,6 +47,7 @@ def execute(
     on_event: Listener | None = None,
     stop: threading.Event | None = None,
     ops: FileOps | None = None,
+    shard: tuple[int, int] | None = None,
 ) -> RunResult:
     """Run every task of a plan that is not committed yet, and return what came of it.
 
@@ -64,6 +65,9 @@ def execute(
         set it and no further well starts; those that run are finished and committed.
     ops
         what changes files; None: as the plan's ``durability`` says.
+    shard
+        (i, n): do the i-th of n parts of the wells alone, counted from 1. Shards may run at the same time;
+        a stage after a step over wells waits for all of them, so they are run once more for each.
 
     Raises
     ------
@@ -81,8 +85,17 @@ def execute(
         chains=(),
         ops=ops or FileOps(durable=durable),
     )
-    batches = [Batch(_job(job, stage, steps), stage.tasks, _heading(plan, stage)) for stage in plan.stages]
-    return carry_out(plan, batches, exist=exist, on_event=on_event, stop=stop)
+    mine = plan if shard is None else plan.shard(*shard)
+    batches = [
+        Batch(
+            _job(job, stage, steps),
+            stage.tasks,
+            _heading(plan, stage),
+            frozenset(task.id for task in before.tasks) if shard else frozenset(),
+        )
+        for before, stage in zip((replace(plan.stages[0], tasks=()), *plan.stages), mine.stages, strict=False)
+    ]
+    return carry_out(mine, batches, exist=exist, on_event=on_event, stop=stop, whole=plan)
 
 
 def _job(job: Job, stage: Stage, steps: Sequence[FunctionStep]) -> Job:
@@ -102,11 +115,15 @@ def _heading(plan: Plan, stage: Stage) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Tasks that are done together, before those of the next batch begin; ``heading`` is told then."""
+    """Tasks that are done together, before those of the next batch begin; ``heading`` is told then.
+
+    ``after`` are tasks that must be committed before, by others where they are not of this run.
+    """
 
     job: AnyJob[Any]
     tasks: Sequence[Task]
     heading: str = ""
+    after: frozenset[str] = frozenset()
 
 
 class Work(Protocol):
@@ -155,17 +172,22 @@ def carry_out(
     exist: str = "auto",
     on_event: Listener | None = None,
     stop: threading.Event | None = None,
+    whole: Work | None = None,
 ) -> RunResult:
     """Do every task of a plan that is not committed yet, as `execute` says.
 
     Each task of ``plan`` is in one batch; a batch begins when all tasks of the ones before are committed.
+    ``whole`` is the plan that the output is for, where ``plan`` is a part of it.
     """
-    return _Run(plan, batches, on_event or ignore, stop or threading.Event()).execute(exist)
+    return _Run(plan, batches, on_event or ignore, stop or threading.Event(), whole or plan).execute(exist)
 
 
 class _Run:
-    def __init__(self, plan: Work, batches: Sequence[Batch], tell: Listener, stop: threading.Event) -> None:
+    def __init__(
+        self, plan: Work, batches: Sequence[Batch], tell: Listener, stop: threading.Event, whole: Work
+    ) -> None:
         self.plan = plan
+        self.text = whole.to_json()
         self.tell = tell
         self.stop = stop
         self.batches = batches
@@ -184,7 +206,7 @@ class _Run:
         known = self._holds_this_plan()
         again = exist == "replace" and known
         weaker = self.ledger.prepare(
-            self.plan.to_json(),
+            self.text,
             self.plan.id,
             exist="auto" if again else exist,
             inputs=self.plan.source,
@@ -216,9 +238,9 @@ class _Run:
         """Return the plan's text with the wells it was run for earlier; without them if the kept text is damaged."""
         try:
             self.ledger.notes.plan()
-            return with_wells_of(self.plan.to_json(), self.ledger.plan_json())
+            return with_wells_of(self.text, self.ledger.plan_json())
         except FormatError:
-            return self.plan.to_json()
+            return self.text
 
     def _holds_this_plan(self) -> bool:
         """Return whether the output is this plan's own: then wells are replaced one by one, each kept until then."""
@@ -240,7 +262,7 @@ class _Run:
         """Do tasks; when that is broken off, the plate still lists what was committed."""
         try:
             for batch in batches:
-                if self.failed or self.stop.is_set():
+                if self.failed or self.stop.is_set() or not self._may_begin(batch):
                     return
                 if batch.heading:
                     self.tell(Event(kind="stage_started", message=batch.heading))
@@ -250,6 +272,15 @@ class _Run:
                 with contextlib.suppress(OpenHCSError):
                     derive(self.ledger, final=False)
             raise
+
+    def _may_begin(self, batch: Batch) -> bool:
+        """Return whether the tasks that a batch waits for are committed, and tell which are not."""
+        records = self.ledger.records() if batch.after else {}
+        missing = [task for task in batch.after if task not in records or records[task]["plan"] != self.plan.id]
+        if missing:
+            text = f"{len(missing)} tasks of other shards are to be done first; run the shards again when they are"
+            self.tell(Event(kind="warning", message=text))
+        return not missing
 
     def _work(self, batch: Batch) -> None:
         executor = choose(self.plan, len(batch.tasks))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from openhcs.core.config import GlobalPipelineConfig
 from openhcs.core.steps import FunctionStep
 from openhcs.errors import InputError, NotFound, OpenHCSError, PlanError
+from openhcs.plan.origin import PipelineFile
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -33,8 +34,8 @@ class Pipeline:
     sha256: str
 
 
-def load_pipeline(path: str | Path) -> Pipeline:
-    """Return the steps and the configuration of a pipeline file.
+def load_pipeline(path: str | Path, *, sha256: str | None = None) -> Pipeline:
+    """Return the steps and the configuration of a pipeline file; one with another digest than asked for is not run.
 
     Raises
     ------
@@ -49,6 +50,12 @@ def load_pipeline(path: str | Path) -> Pipeline:
     if not file.is_file():
         raise NotFound(f"no pipeline file there: {file}", path=file)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    if sha256 not in {None, digest}:
+        raise PlanError(
+            f"{file} changed since the plan was made (sha256 {digest[:12]}…, planned {str(sha256)[:12]}…), so "
+            "it was not run. Put the file back as it was, or plan again (openhcs plan … --save PLAN.json).",
+            path=file,
+        )
     module = _run(file, digest)
     steps = getattr(module, "steps", None)
     if not isinstance(steps, (list, tuple)) or not steps:
@@ -59,6 +66,14 @@ def load_pipeline(path: str | Path) -> Pipeline:
     if config is not None and not isinstance(config, GlobalPipelineConfig):
         raise PlanError(f"{file}: config is a GlobalPipelineConfig(...), not {config!r}", path=file)
     return Pipeline(path=str(file), steps=tuple(steps), config=config, sha256=digest)
+
+
+def named_file(path: str | Path) -> PipelineFile:
+    """Return a pipeline file as plans name it, its path absolute; `NotFound` if there is none."""
+    file = Path(os.path.abspath(path))
+    if not file.is_file():
+        raise NotFound(f"no pipeline file there: {file}", path=file)
+    return PipelineFile(path=str(file), sha256=hashlib.sha256(file.read_bytes()).hexdigest())
 
 
 def _run(file: Path, digest: str) -> ModuleType:
