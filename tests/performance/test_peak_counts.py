@@ -183,3 +183,31 @@ def test_what_every_well_gave_is_not_held_at_once_by_a_step_over_wells(tmp_path)
     counted = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert counted < 8 * sums
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_trying_the_steps_takes_no_more_than_a_well_does(name, plate, tmp_path):
+    run(plate, tmp_path / "out", PIPELINES[name])
+    one = PipelineOrchestrator(plate, output=tmp_path / "out2", global_config=GlobalPipelineConfig(num_workers=1))
+    one.initialize()
+    tracemalloc.start()
+    one.compile_pipelines(PIPELINES[name])
+    counted = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert counted <= one.plan.peak_bytes
+
+
+def test_trying_the_steps_calls_a_function_once_for_each_stack_that_the_last_one_needs(plate, tmp_path):
+    called = []
+
+    def noted(stack, name):
+        called.append((name, len(stack)))
+        return stack + 1
+
+    steps = [
+        FunctionStep((noted, {"name": "a"}), None, []),
+        FunctionStep((noted, {"name": "b"}), None, []),
+        FunctionStep((noted, {"name": "c"}), None, [V.Z_INDEX]),
+    ]
+    PipelineOrchestrator(plate, output=tmp_path / "out").initialize().compile_pipelines(steps)
+    assert sorted(called) == [("a", 1)] * 4 + [("b", 1)] * 4 + [("c", 4)]

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xxhash
 
 from openhcs.constants.constants import GroupBy
 from openhcs.core.plate import PlaneState
@@ -20,7 +21,7 @@ from openhcs.plan.facts import Probed
 from openhcs.plan.layers import PASS, PLACE, Group, groups_of, label_keys, stack_keys
 from openhcs.plan.partition import first_step, next_keys, settled
 from openhcs.plan.values import Exchange, Links, agree, place_of, takes_by
-from openhcs.run.calls import Place, call_chain, call_over_wells
+from openhcs.run.calls import Made, Place, call_chain, call_over_wells
 from openhcs.run.exchange import given_on, handed
 from openhcs.run.memory import TracedPeak
 from openhcs.run.values import plain_kind
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from openhcs.errors import OpenHCSError
     from openhcs.plan.parts import PlanStep
     from openhcs.plan.values import Place as At
-    from openhcs.run.calls import Made
 
     Array = np.ndarray[Any, np.dtype[Any]]
     Read = Callable[[Plane, Array], None]
@@ -125,7 +125,7 @@ def _fullest_first(plate: PlateIndex, wells: Sequence[str]) -> list[str]:
 
 
 class _Probe:
-    """One well's planes, made as they are asked for and kept."""
+    """One well's planes, made as they are asked for and dropped as they are taken: each has one reader."""
 
     def __init__(self, plate: PlateIndex, steps: Sequence[FunctionStep], well: str, read: Read) -> None:
         self.plate = plate
@@ -136,6 +136,9 @@ class _Probe:
         self.planes = {plane.key: plane for plane in plate.by_well[well]}
         self.planned: list[PlanStep] = []
         self.exchange = Exchange()
+        self.inputs = {
+            name for step in steps for chain in step.chains.values() for call in chain for name in call.inputs
+        }
         self.groups: list[list[Group]] = []
         self.calls: dict[tuple[int, tuple[Key, ...]], Made] = {}
         self.made: list[dict[Key, Array]] = [{}]
@@ -167,7 +170,7 @@ class _Probe:
             if chain == PASS or chain in results:
                 continue
             stack = self._stack(len(self.planned), keys)
-            before, count = stack.copy(), len(stack)
+            before, count = _digest(stack), len(stack)
             steps, group = [*self.planned, planned], Group(keys, keys, chain)
             given = self._given(steps, group)
             with TracedPeak() as taken:
@@ -184,8 +187,9 @@ class _Probe:
                 scratch=round((taken.bytes - size) / stack.nbytes, 2),
                 values=_kinds(step, made),
                 arrays=arrays,
-                same=made.same and np.array_equal(before, out, equal_nan=before.dtype.kind in "fc"),
+                same=made.same and _digest(out) == before,
             )
+            self.calls[len(self.planned), keys] = made
         return _agreed(step, planned, results)
 
     def _call(self, step: FunctionStep, group: Group, stack: Array, given: Mapping[str, Any]) -> Made:
@@ -235,6 +239,10 @@ class _Probe:
             self.calls[at] = self._call(self.steps[number], group, stack, given)
         return self.calls[at]
 
+    def _taken(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return those special outputs that a step takes."""
+        return {name: value for name, value in values.items() if name in self.inputs}
+
     def _gaps(self, keys: tuple[Key, ...]) -> int:
         known = (self.planes.get(key) for key in keys)
         return sum(plane is not None and plane.state is not PlaneState.PRESENT for plane in known)
@@ -247,8 +255,12 @@ class _Probe:
         return group[0].chain if group else PASS
 
     def _stack(self, layer: int, keys: tuple[Key, ...]) -> Array:
-        planes = [self._plane(layer, key) for key in keys]
-        return np.stack(planes)
+        first = self._plane(layer, keys[0])
+        stack = np.empty((len(keys), *first.shape), first.dtype)
+        for key, room in zip(keys, stack, strict=True):
+            room[...] = self._plane(layer, key)
+            del self.made[layer][key]
+        return stack
 
     def _plane(self, layer: int, key: Key) -> Array:
         if key not in self.made[layer]:
@@ -270,8 +282,25 @@ class _Probe:
             return
         group = next(group for group in self.groups[layer - 1] if key in group.outputs)
         passed = group.chain == PASS
-        stack = self._stack(layer - 1, group.inputs) if passed else self._made_by(layer - 1, group).planes
-        self.made[layer].update(zip(group.outputs, stack, strict=True))
+        planes = self._stack(layer - 1, group.inputs) if passed else self._planes_by(layer - 1, group)
+        self.made[layer].update(zip(group.outputs, planes, strict=True))
+
+    def _planes_by(self, number: int, group: Group) -> Array:
+        """Return the planes that a call of an earlier step makes; what it made beside them is kept."""
+        made = self._made_by(number, group)
+        self.calls[number, group.inputs] = Made(_NONE, self._taken(made.labels), self._taken(made.values))
+        if made.planes is not _NONE:
+            return made.planes
+        del self.calls[number, group.inputs]
+        return self._planes_by(number, group)
+
+
+_NONE = np.empty(0)
+"""Stands for planes that have been taken."""
+
+
+def _digest(planes: Array) -> str:
+    return xxhash.xxh3_128(np.ascontiguousarray(planes).view(np.uint8).data).hexdigest()
 
 
 def _kinds(step: FunctionStep, made: Made) -> dict[str, str]:
