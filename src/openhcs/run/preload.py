@@ -1,17 +1,16 @@
 """Imported once by the process that forks workers: libraries that are safe to have before a fork.
 
-Workers share the cores, so numerical libraries are told to use one thread each.
+Numerical libraries are told to use one thread: more would not live through the fork. Each worker sets
+its own number.
 """
 
 from __future__ import annotations
 
-import os
-
+from openhcs.run.cores import share
 from openhcs.run.worker import outlive_signals
 
 outlive_signals()
-for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
+share(1)
 
 import numpy as np  # noqa: E402, F401 - after the thread counts
 import tensorstore  # noqa: E402, F401 - import is safe before a fork, use is not

@@ -10,6 +10,8 @@ from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
+from openhcs.run.cores import share
+
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
@@ -27,6 +29,7 @@ def main(connection: Connection[Any, Any], job_bytes: bytes, threads: int) -> No
     """
     outlive_signals()
     _leave_with_parent()
+    share(threads)
     keep_freed_memory()
     import cloudpickle
 
