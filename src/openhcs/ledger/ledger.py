@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import xxhash
 
 from openhcs.core.checks import plain_name
-from openhcs.errors import AccessDenied, AlreadyExists, NotFound, OpenHCSError, OutputExists
+from openhcs.errors import AccessDenied, AlreadyExists, FormatError, NotFound, OpenHCSError, OutputExists
 from openhcs.io import locks
 from openhcs.io.fsops import FileOps
 from openhcs.ledger import output as outputs
@@ -138,7 +138,14 @@ class Ledger:
         if there is None:
             outputs.check_free(self.output, exist)
         else:
-            outputs.check_plan(self.output, there, plan_id, exist, done=len(self.records()))
+            outputs.check_plan(
+                self.output,
+                there,
+                plan_id,
+                exist,
+                done=len(self.records()),
+                differs=lambda: self._differences(plan_json),
+            )
             if exist != "replace":
                 return tuple(self.notes.head()["weaker"])
             if self.places.entries("intent") or listing(self.places.staging):
@@ -147,6 +154,13 @@ class Ledger:
         weaker = outputs.probe(self.places.tmp, self.ops)
         self.notes.begin(plan_json, plan_id, weaker)
         return weaker
+
+    def _differences(self, plan_json: str) -> str:
+        """Return in words what changes from the plan that is there; nothing where its text is damaged."""
+        try:
+            return outputs.differences(self.notes.plan_json(), plan_json)
+        except (FormatError, NotFound):
+            return ""
 
     def plan_id(self) -> str:
         """Return the identity of the plan that this output is made by; `NotFound` if there is none."""

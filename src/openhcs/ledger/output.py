@@ -26,7 +26,7 @@ from openhcs.io.mounts import network_kind
 from openhcs.ledger.commit import files_below, listed, listing, read_entry, sync_parents
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from openhcs.io.fsops import FileOps
     from openhcs.ledger.commit import Entry, Places, Record
@@ -37,6 +37,8 @@ LEDGER = ".openhcs"
 CHOICES = ("auto", "error", "resume", "replace")
 LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", ".directory"})
 """Files that file browsers leave behind; they are neither ours nor anybody's work."""
+SHOWN = 5
+"""Differences between two plans that are told in full."""
 
 
 def ledger_folder(output: Path) -> Path:
@@ -91,18 +93,32 @@ def check_free(output: Path, exist: str) -> None:
         )
 
 
-def check_plan(output: Path, there: str, plan: str, exist: str, *, done: int) -> None:
-    """Refuse an output of ours that ``exist`` does not allow to use."""
+def check_plan(output: Path, there: str, plan: str, exist: str, *, done: int, differs: Callable[[], str] = str) -> None:
+    """Refuse an output of ours that ``exist`` does not allow to use; ``differs`` tells what another plan has."""
     if exist == "replace" or (exist in {"auto", "resume"} and there == plan):
         return
     same = "this very plan" if there == plan else f"another plan ({there}; this one is {plan})"
     wells = "1 finished well" if done == 1 else f"{done} finished wells"
     go_on = ", go on with it (--exist resume)" if there == plan else ""
+    told = differs() if there != plan else ""
+    what = f" What changes: {told}." if told else ""
     raise OutputExists(
-        f"{output} holds {wells} of {same}. Choose another output{go_on}, or remove them and start "
+        f"{output} holds {wells} of {same}.{what} Choose another output{go_on}, or remove them and start "
         "anew (--exist replace).",
         path=output,
     )
+
+
+def differences(earlier: str, plan: str) -> str:
+    """Return in words what changes from one plan's text to another's; nothing where a text is no pipeline's plan."""
+    from openhcs.plan.diff import changes
+    from openhcs.plan.model import Plan
+
+    try:
+        found = changes(Plan.from_json(earlier), Plan.from_json(plan))
+    except OpenHCSError:
+        return ""
+    return "; ".join(found[:SHOWN]) + (f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
 
 
 def wipe(places: Places, notes: Notes) -> None:

@@ -86,15 +86,12 @@ def execute(
         ops=ops or FileOps(durable=durable),
     )
     mine = plan if shard is None else plan.shard(*shard)
-    batches = [
-        Batch(
-            _job(job, stage, steps),
-            stage.tasks,
-            _heading(plan, stage),
-            frozenset(task.id for task in before.tasks) if shard else frozenset(),
-        )
-        for before, stage in zip((replace(plan.stages[0], tasks=()), *plan.stages), mine.stages, strict=False)
-    ]
+    batches = []
+    before: Sequence[Task] = ()
+    for stage, own in zip(plan.stages, mine.stages, strict=True):
+        after = frozenset(task.id for task in before) if shard else frozenset()
+        batches.append(Batch(_job(job, stage, steps), own.tasks, _heading(plan, stage), after))
+        before = stage.tasks
     return carry_out(mine, batches, exist=exist, on_event=on_event, stop=stop, whole=plan)
 
 
