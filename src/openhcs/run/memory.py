@@ -3,7 +3,8 @@
 Linux counts the peak anew for each task (``/proc/self/clear_refs``, ``VmHWM``). Elsewhere only the
 highest peak of the process is known (``ru_maxrss``), so a task is measured when it sets a new one.
 Pages of program files are left out: they are shared and the system takes them back when it needs to.
-Where tasks share a process at the same time nothing can be told of one.
+Nothing is told of tasks that share a process at the same time, nor in a process that did other things
+before: what it keeps for later use hides what a task takes.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _idle: _Held | None = None
 
 
 def settled() -> None:
-    """Take note that this process is ready for tasks: what it holds now is none of theirs.
+    """Take note that this process is ready for tasks and does nothing else: what it holds now is none of theirs.
 
     Memory that a worker keeps from one task for the next then counts for each of them.
     """
@@ -71,9 +72,11 @@ class PeakOfTask:
     def bytes(self) -> int | None:
         """What the task has taken at most up to now."""
         now, before = _held(), self._before
-        if not self._alone or now is None or before is None or not (self._exact or now.peak > before.peak):
+        if not self._alone or _idle is None or now is None or before is None:
             return None
-        base = before if _idle is None or before.now < _idle.now else _idle
+        if not self._exact and now.peak <= before.peak:
+            return None
+        base = before if before.now < _idle.now else _idle
         return max(0, now.peak - base.now - max(0, now.files - base.files))
 
 

@@ -15,8 +15,15 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="exact peaks are coun
 MB = 10**6
 
 
+@pytest.fixture
+def worker(monkeypatch):
+    """Stand for a process that does nothing but tasks."""
+    monkeypatch.setattr(memory, "_idle", None)
+    memory.settled()
+
+
 @linux
-def test_a_task_is_measured_by_what_it_took_at_most():
+def test_a_task_is_measured_by_what_it_took_at_most(worker):
     with PeakOfTask() as peak:
         np.ones(40 * MB, np.uint8)
         taken = peak.bytes
@@ -25,9 +32,11 @@ def test_a_task_is_measured_by_what_it_took_at_most():
 
 
 @linux
-def test_what_was_taken_before_does_not_count():
+def test_what_was_taken_before_does_not_count(monkeypatch):
     held = np.ones(50 * MB, np.uint8)
     np.ones(150 * MB, np.uint8)
+    monkeypatch.setattr(memory, "_idle", None)
+    memory.settled()
     with PeakOfTask() as peak:
         np.ones(20 * MB, np.uint8)
         taken = peak.bytes
@@ -37,9 +46,7 @@ def test_what_was_taken_before_does_not_count():
 
 
 @linux
-def test_what_a_worker_keeps_from_task_to_task_counts_for_each(monkeypatch):
-    monkeypatch.setattr(memory, "_idle", None)
-    memory.settled()
+def test_what_a_worker_keeps_from_task_to_task_counts_for_each(worker):
     kept = np.ones(30 * MB, np.uint8)
     with PeakOfTask() as peak:
         taken = peak.bytes
@@ -48,7 +55,14 @@ def test_what_a_worker_keeps_from_task_to_task_counts_for_each(monkeypatch):
     assert kept[0]
 
 
-def test_nothing_is_told_of_tasks_that_share_a_process():
+def test_nothing_is_told_in_a_process_that_did_other_things_before(monkeypatch):
+    monkeypatch.setattr(memory, "_idle", None)
+    with PeakOfTask() as peak:
+        np.ones(20 * MB, np.uint8)
+        assert peak.bytes is None
+
+
+def test_nothing_is_told_of_tasks_that_share_a_process(worker):
     told, ready, end = [], threading.Event(), threading.Event()
 
     def other():
@@ -74,7 +88,7 @@ def test_where_the_peak_cannot_be_counted_anew_a_task_is_told_of_that_sets_a_new
     )
     monkeypatch.setattr(memory, "_reset_peak", lambda: False)
     monkeypatch.setattr(memory, "_held", lambda: next(held))
-    monkeypatch.setattr(memory, "_idle", None)
+    monkeypatch.setattr(memory, "_idle", memory._Held(100, 500, 0))
     with PeakOfTask() as peak:
         assert peak.bytes is None
     with PeakOfTask() as peak:
