@@ -20,6 +20,7 @@
     ├── OutOfBudget (MemoryError)        would need more memory than allowed
     ├── StepError (RuntimeError)         a step of the pipeline raised; keeps the cause as text
     ├── WorkerLost (RuntimeError)        a worker process died
+    ├── TookTooLong (RuntimeError)       a well took longer than allowed
     └── Stopped (RuntimeError)           the run was interrupted; what is committed stays
 
 Each carries ``path``, ``backend`` and, where known, ``well``, ``site`` and ``step``, and crosses
@@ -161,6 +162,10 @@ class StepError(OpenHCSError, RuntimeError):
 
 class WorkerLost(OpenHCSError, RuntimeError):
     """A worker process died before it could answer."""
+
+
+class TookTooLong(OpenHCSError, RuntimeError):
+    """A well took longer than the run's timeout; its worker was ended."""
 
 
 class Stopped(OpenHCSError, RuntimeError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from openhcs.constants.constants import WellFilterMode
 from openhcs.core.config import GlobalPipelineConfig
@@ -144,6 +144,7 @@ class PipelineOrchestrator:
         on_event: Listener | None = None,
         stop: threading.Event | None = None,
         shard: tuple[int, int] | None = None,
+        client: Any = None,
     ) -> RunResult:
         """Run the compiled plan and return what came of it.
 
@@ -157,6 +158,8 @@ class PipelineOrchestrator:
             set it to stop after the wells that run.
         shard
             (i, n): do the i-th of n parts of the wells, as `openhcs.run.execute.execute` says.
+        client
+            a `distributed.Client` whose cluster does the work.
 
         Raises
         ------
@@ -166,7 +169,16 @@ class PipelineOrchestrator:
         from openhcs.run.execute import execute
 
         plan = self.plan if contexts is None else _only(self.plan, contexts)
-        return execute(plan, self._steps, self.output, exist=self._exist, on_event=on_event, stop=stop, shard=shard)
+        return execute(
+            plan,
+            self._steps,
+            self.output,
+            exist=self._exist,
+            on_event=on_event,
+            stop=stop,
+            shard=shard,
+            client=client,
+        )
 
     def run(
         self,
@@ -175,11 +187,12 @@ class PipelineOrchestrator:
         on_event: Listener | None = None,
         stop: threading.Event | None = None,
         shard: tuple[int, int] | None = None,
+        client: Any = None,
     ) -> RunResult:
         """Index, compile and execute in one call."""
         self.initialize()
         self.compile_pipelines(steps)
-        return self.execute_compiled_plate(on_event=on_event, stop=stop, shard=shard)
+        return self.execute_compiled_plate(on_event=on_event, stop=stop, shard=shard, client=client)
 
 
 def default_output(plate: Path, config: GlobalPipelineConfig) -> Path:

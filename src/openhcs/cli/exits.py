@@ -31,6 +31,7 @@ CODES: tuple[tuple[type[BaseException], int], ...] = (
     (errors.UsageError, USAGE),
     (errors.StepError, SOME_FAILED),
     (errors.WorkerLost, SOME_FAILED),
+    (errors.TookTooLong, SOME_FAILED),
 )
 """First match counts. What is not here is a bug of ours."""
 WRITING = ("demo", "convert", "run")

@@ -23,6 +23,8 @@ CONFIG_FIELDS = {
     "verify": "verify",
     "missing": "missing",
     "on_error": "on_error",
+    "timeout": "timeout",
+    "dask": "dask",
     "microscope": "microscope",
 }
 """Option → field of `GlobalPipelineConfig`."""
@@ -84,6 +86,8 @@ def add_work(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--verify", action="store_true", default=None, help="read every plane back before a well is published"
     )
+    parser.add_argument("--timeout", type=float, metavar="S", help="seconds a well may take (default: no limit)")
+    parser.add_argument("--dask", metavar="ADDRESS", help="do the work on the cluster of this Dask scheduler")
     parser.add_argument("--on-error", choices=ON_ERROR, help="a failed well: continue with the others, or stop")
 
 

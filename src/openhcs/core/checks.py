@@ -59,6 +59,15 @@ def text(value: object, name: str) -> str:
     return value
 
 
+def seconds(value: object, name: str) -> float:
+    """Return ``value`` as a number of seconds above 0."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise InvalidType(f"{name} is a number of seconds, not {value!r}")
+    if not 0 < value < float("inf"):
+        raise InvalidValue(f"{name} is a number of seconds above 0, not {value!r}")
+    return float(value)
+
+
 def one_of(value: object, name: str, allowed: Sequence[str]) -> str:
     """Return ``value`` if it is one of the ``allowed`` words."""
     word = text(value, name)

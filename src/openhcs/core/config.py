@@ -215,6 +215,11 @@ class GlobalPipelineConfig:
         "full" syncs each well to the disk before it counts, "fast" leaves that to the system.
     verify
         read every plane back before a well is published.
+    timeout
+        seconds that a well may take before its worker process is ended and the well counts as failed;
+        None: no limit. Threads cannot be ended, so it goes with worker processes alone.
+    dask
+        address of a Dask scheduler whose workers do the work, such as ``tcp://127.0.0.1:8786``.
     """
 
     vfs: VFSConfig = field(default_factory=VFSConfig)
@@ -227,6 +232,8 @@ class GlobalPipelineConfig:
     on_error: str = "continue"
     durability: str = "full"
     verify: bool = False
+    timeout: float | None = None
+    dask: str | None = None
 
     def __post_init__(self) -> None:
         for name, kind in (("vfs", VFSConfig), ("zarr", ZarrConfig), ("path_planning", PathPlanningConfig)):
@@ -239,6 +246,13 @@ class GlobalPipelineConfig:
         checks.one_of(self.missing, "missing", MISSING)
         checks.one_of(self.on_error, "on_error", ON_ERROR)
         checks.one_of(self.durability, "durability", DURABILITY)
+        put = checks.set_field
+        put(self, "timeout", checks.optional(checks.seconds, self.timeout, "timeout"))
+        checks.optional(checks.text, self.dask, "dask")
+        if self.timeout is not None and (self.use_threading or self.dask is not None):
+            raise InvalidValue("timeout ends worker processes; it goes neither with use_threading nor with dask")
+        if self.use_threading and self.dask is not None:
+            raise InvalidValue("use_threading and dask are two ways to run; choose one")
         if isinstance(self.microscope, str) and self.microscope in {kind.value for kind in Microscope}:
             checks.set_field(self, "microscope", Microscope(self.microscope))
         elif not isinstance(self.microscope, Microscope):

@@ -17,6 +17,7 @@ import numpy as np
 from openhcs.core.special import LABELS, OBJECT
 from openhcs.core.steps import DTYPES
 from openhcs.errors import StepError
+from openhcs.run import note
 from openhcs.run.values import NoSuchValueError, plain_kind, settled
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ def call_over_wells(chain: Chain, place: Place, given: Mapping[str, Any]) -> dic
 @contextlib.contextmanager
 def told(call: Call, place: Place) -> Iterator[None]:
     """Turn what a function raises, or is told about its result, into a `StepError` that says where."""
+    note.write(f"step {place.step}: {call.name} on {place.where}")
     try:
         yield
     except BadResultError as bad:

@@ -20,6 +20,7 @@ from openhcs.plan.document import with_wells_of
 from openhcs.run.attempt import Broken, fatal
 from openhcs.run.close import close, derive
 from openhcs.run.events import Event, ignore
+from openhcs.run.on_dask import OnDask
 from openhcs.run.pool import Processes, Serial, Threads, check_open_files
 from openhcs.run.result import Failure, RunResult
 from openhcs.run.task import Job
@@ -48,6 +49,7 @@ def execute(
     stop: threading.Event | None = None,
     ops: FileOps | None = None,
     shard: tuple[int, int] | None = None,
+    client: Any = None,
 ) -> RunResult:
     """Run every task of a plan that is not committed yet, and return what came of it.
 
@@ -68,6 +70,8 @@ def execute(
     shard
         (i, n): do the i-th of n parts of the wells alone, counted from 1. Shards may run at the same time;
         a stage after a step over wells waits for all of them, so they are run once more for each.
+    client
+        a `distributed.Client` whose cluster does the work; None: as the plan's configuration says.
 
     Raises
     ------
@@ -92,7 +96,7 @@ def execute(
         after = frozenset(task.id for task in before) if shard else frozenset()
         batches.append(Batch(_job(job, stage, steps), own.tasks, _heading(plan, stage), after))
         before = stage.tasks
-    return carry_out(mine, batches, exist=exist, on_event=on_event, stop=stop, whole=plan)
+    return carry_out(mine, batches, exist=exist, on_event=on_event, stop=stop, whole=plan, client=client)
 
 
 def _job(job: Job, stage: Stage, steps: Sequence[FunctionStep]) -> Job:
@@ -170,13 +174,16 @@ def carry_out(
     on_event: Listener | None = None,
     stop: threading.Event | None = None,
     whole: Work | None = None,
+    client: Any = None,
 ) -> RunResult:
     """Do every task of a plan that is not committed yet, as `execute` says.
 
     Each task of ``plan`` is in one batch; a batch begins when all tasks of the ones before are committed.
     ``whole`` is the plan that the output is for, where ``plan`` is a part of it.
     """
-    return _Run(plan, batches, on_event or ignore, stop or threading.Event(), whole or plan).execute(exist)
+    run = _Run(plan, batches, on_event or ignore, stop or threading.Event(), whole or plan)
+    run.client = client
+    return run.execute(exist)
 
 
 class _Run:
@@ -185,6 +192,7 @@ class _Run:
     ) -> None:
         self.plan = plan
         self.text = whole.to_json()
+        self.client: Any = None
         self.tell = tell
         self.stop = stop
         self.batches = batches
@@ -280,7 +288,7 @@ class _Run:
         return not missing
 
     def _work(self, batch: Batch) -> None:
-        executor = choose(self.plan, len(batch.tasks))
+        executor = choose(self.plan, len(batch.tasks), self.client)
         check_open_files(min(self.plan.workers, len(batch.tasks)))
         for outcome in executor.run(batch.job, batch.tasks, self.stop, self._begun):
             self._ended(outcome)
@@ -358,17 +366,23 @@ class _Run:
         self.tell(Event(kind="finished", bytes_in=result.bytes_in, bytes_out=result.bytes_out, seconds=result.seconds))
 
 
-def choose(plan: Work, tasks: int) -> Executor:
-    """Return the executor for a plan: threads where no user code runs, else as configured."""
+def choose(plan: Work, tasks: int, client: Any = None) -> Executor:
+    """Return the executor for a plan: a cluster if one is named, threads where no user code runs, else as configured.
+
+    ``client`` is a `distributed.Client`, if the caller has one.
+    """
     config = plan.config
     workers = max(1, min(plan.workers, tasks))
     threads = max(1, cores() // workers)
+    if client is not None or config.dask is not None:
+        return OnDask(config.dask if client is None else client)
     if not plan.calls_functions:
         return Threads(workers, threads, plan.room) if workers > 1 else Serial(threads)
-    if workers == 1 and (config.num_workers == 1 or config.use_threading):
+    if config.timeout is None and workers == 1 and (config.num_workers == 1 or config.use_threading):
         return Serial(threads)
-    kind = Threads if config.use_threading else Processes
-    return kind(workers, threads, plan.room)
+    if config.use_threading:
+        return Threads(workers, threads, plan.room)
+    return Processes(workers, threads, plan.room, config.timeout)
 
 
 def cores() -> int:

@@ -12,6 +12,7 @@ import contextlib
 import errno
 import multiprocessing
 import signal
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor
@@ -21,9 +22,10 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, Protocol
 
-from openhcs.errors import PlanError, WorkerLost, from_oserror
+from openhcs.errors import PlanError, TookTooLong, WorkerLost, from_oserror
+from openhcs.io.limits import memory_limit
 from openhcs.plan.admit import may_start
-from openhcs.run import worker
+from openhcs.run import note, worker
 from openhcs.run.attempt import Broken, attempt, configure
 from openhcs.run.sending import sendable
 
@@ -105,18 +107,20 @@ class Threads:
 class Processes:
     """Tasks in worker processes from a fork server, or spawned where there is none.
 
-    Each worker has one task at a time, so a worker that dies names the task that killed it.
+    Each worker has one task at a time, so a worker that dies names the task that killed it. With a
+    ``timeout``, seconds for a task, one that takes longer is ended with its worker.
     """
 
-    def __init__(self, workers: int, threads: int, room: int) -> None:
+    def __init__(self, workers: int, threads: int, room: int, timeout: float | None = None) -> None:
         self._workers = workers
         self._threads = threads
         self._room = room
+        self._timeout = timeout
 
     def run(self, job: Job[Any], tasks: Sequence[Task], stop: threading.Event, begun: Begun) -> Iterator[Outcome]:
         """Yield each task's outcome as it ends."""
         refuse_unguarded_script()
-        crew = _Crew(sendable(job), self._threads)
+        crew = _Crew(sendable(job), self._threads, self._timeout)
         waiting = deque(tasks)
         deaths: dict[str, int] = {}
         try:
@@ -129,12 +133,12 @@ class Processes:
                     begun(waiting[0])
                     free.give(waiting.popleft())
                 for task, ended in crew.listen():
-                    if ended is not None:
+                    if not isinstance(ended, str):
                         yield Outcome(task, ended)
                         continue
-                    deaths[task.well] = deaths.get(task.well, 0) + 1
-                    if deaths[task.well] > KILLS_ALLOWED:
-                        yield Outcome(task, Broken(error=_lost(task), traceback=""))
+                    deaths[task.id] = deaths.get(task.id, 0) + 1
+                    if deaths[task.id] > KILLS_ALLOWED:
+                        yield Outcome(task, Broken(error=_lost(task, ended), traceback=""))
                     else:
                         waiting.appendleft(task)
         except WorkerLost:
@@ -171,10 +175,20 @@ def check_open_files(workers: int) -> None:
         )
 
 
-def _lost(task: Task) -> WorkerLost:
+def _lost(task: Task, doing: str) -> WorkerLost:
+    at = f" at {doing}" if doing else ""
     return WorkerLost(
-        f"well {task.well}: its worker process was killed twice, likely out of memory: planned "
-        f"{task.peak_bytes / 1e6:.0f} MB. Run with fewer workers (--workers 1).",
+        f"well {task.well}: its worker process was killed twice{at}, likely out of memory: planned "
+        f"{task.peak_bytes / 1e6:.0f} MB, limit {memory_limit() / 1e6:.0f} MB. Run with fewer workers (--workers 1).",
+        well=task.well,
+    )
+
+
+def _too_slow(task: Task, doing: str, timeout: float) -> TookTooLong:
+    at = f" at {doing}" if doing else " before it called any function"
+    return TookTooLong(
+        f"well {task.well} was ended after {timeout:g} s{at}. Raise the limit (timeout, --timeout), or look for a "
+        "function that waits for ever.",
         well=task.well,
     )
 
@@ -191,14 +205,17 @@ def refuse_unguarded_script() -> None:
 class _Hand:
     """One worker process, its connection, and what it works on."""
 
-    def __init__(self, process: BaseProcess, connection: Connection[Any, Any]) -> None:
+    def __init__(self, process: BaseProcess, connection: Connection[Any, Any], doing: Any) -> None:
         self.process = process
         self.connection = connection
+        self.doing = doing
         self.task: Task | None = None
+        self.begun = 0.0
         self.started = False
 
     def give(self, task: Task) -> None:
         self.task = task
+        self.begun = time.monotonic()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.connection.send(task)
 
@@ -220,10 +237,11 @@ def _signals_held() -> Iterator[None]:
 class _Crew:
     """All worker processes of a run."""
 
-    def __init__(self, job: bytes, threads: int) -> None:
+    def __init__(self, job: bytes, threads: int, timeout: float | None) -> None:
         self._context = _context()
         self._job = job
         self._threads = threads
+        self._timeout = timeout
         self._hands: list[_Hand] = []
 
     @property
@@ -237,7 +255,9 @@ class _Crew:
     def hire(self) -> None:
         try:
             ours, theirs = self._context.Pipe()
-            process = self._context.Process(target=worker.main, args=(theirs, self._job, self._threads), daemon=True)
+            doing = note.new(self._context)
+            given = (theirs, self._job, self._threads, doing)
+            process = self._context.Process(target=worker.main, args=given, daemon=True)
             with _signals_held():
                 process.start()
         except (EOFError, ConnectionError) as error:
@@ -248,14 +268,14 @@ class _Crew:
         except OSError as error:
             raise from_oserror(error, doing="start a worker process") from error
         theirs.close()
-        self._hands.append(_Hand(process, ours))
+        self._hands.append(_Hand(process, ours, doing))
 
     def free(self) -> _Hand | None:
         return next((hand for hand in self._hands if hand.task is None), None)
 
-    def listen(self) -> list[tuple[Task, Report | Broken | None]]:
-        """Return tasks that ended; None stands for a worker that died."""
-        ended: list[tuple[Task, Report | Broken | None]] = []
+    def listen(self) -> list[tuple[Task, Report | Broken | str]]:
+        """Return tasks that ended; a text stands for a worker that died, and says what it was doing."""
+        ended: list[tuple[Task, Report | Broken | str]] = self._overdue()
         heard = wait([hand.connection for hand in self._hands], timeout=POLL_S)
         for hand in [hand for hand in self._hands if hand.connection in heard]:
             try:
@@ -270,7 +290,20 @@ class _Crew:
                 hand.task = None
         return ended
 
-    def _replace(self, hand: _Hand) -> list[tuple[Task, None]]:
+    def _overdue(self) -> list[tuple[Task, Report | Broken | str]]:
+        """End the workers whose task takes too long, and return these tasks as broken."""
+        if self._timeout is None:
+            return []
+        ended: list[tuple[Task, Report | Broken | str]] = []
+        late = time.monotonic() - self._timeout
+        for hand in [hand for hand in self._hands if hand.task is not None and hand.begun < late]:
+            hand.process.kill()
+            for task, doing in self._replace(hand):
+                error = _too_slow(task, doing, self._timeout)
+                ended.append((task, Broken(error=error, traceback="")))
+        return ended
+
+    def _replace(self, hand: _Hand) -> list[tuple[Task, str]]:
         hand.process.join()
         self._hands.remove(hand)
         if not hand.started:
@@ -279,7 +312,7 @@ class _Crew:
                 'this run, put the lines that run it under\n    if __name__ == "__main__":\n        main()'
             )
         self.hire()
-        return [] if hand.task is None else [(hand.task, None)]
+        return [] if hand.task is None else [(hand.task, note.read(hand.doing))]
 
     def dismiss(self) -> None:
         """End all workers: idle ones by word, others at once."""

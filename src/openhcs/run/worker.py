@@ -22,8 +22,8 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _KEEP = 256 * 2**20
 
 
-def main(connection: Connection[Any, Any], job_bytes: bytes, threads: int) -> None:
-    """Serve tasks that come through ``connection`` with the job in ``job_bytes``.
+def main(connection: Connection[Any, Any], job_bytes: bytes, threads: int, doing: Any) -> None:
+    """Serve tasks that come through ``connection`` with the job in ``job_bytes``; ``doing`` tells what it calls.
 
     The first answer is `READY`; each later one is a `Report` or the error that stopped the task.
     """
@@ -33,15 +33,18 @@ def main(connection: Connection[Any, Any], job_bytes: bytes, threads: int) -> No
     keep_freed_memory()
     import cloudpickle
 
+    from openhcs.run import note
     from openhcs.run.attempt import attempt, configure
     from openhcs.run.memory import settled
 
     configure(threads)
+    note.keep(doing)
     job = cloudpickle.loads(job_bytes)
     settled()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         connection.send(READY)
         while (task := connection.recv()) is not None:
+            note.write("")
             connection.send(attempt(job, task))
 
 

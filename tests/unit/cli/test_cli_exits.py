@@ -30,6 +30,7 @@ EXPECTED = {
     errors.OutOfBudget: 6,
     errors.StepError: 3,
     errors.WorkerLost: 3,
+    errors.TookTooLong: 3,
     errors.Stopped: 130,
 }
 
