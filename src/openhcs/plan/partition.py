@@ -80,7 +80,9 @@ def settled(step: FunctionStep, planned: PlanStep, keys_by_well: KeysByWell, pro
     said = step.out is not None and step.out_dtype is not None
     known = "said" if probed is None or said else f"probed {probed.planes_in}"
     done = replace(planned, out=out, known=known, passes=probed is not None and probed.same and out == "same")
-    groups = [group for well, keys in keys_by_well.items() for group in groups_of(keys, done, before.axes, well)]
+    groups = [
+        group for well, keys in _unlike(keys_by_well, done) for group in groups_of(keys, done, before.axes, well)
+    ]
     made = [key for group in groups for key in group.outputs]
     if (dtype, shape) != (before.dtype, before.plane_shape) and any(group.chain == PASS for group in groups):
         raise PlanError(
@@ -118,12 +120,25 @@ def next_keys(keys: KeysByWell, step: PlanStep, before: Layer) -> dict[str, tupl
     """
     if step.over_wells:
         return dict(keys)
-    after: dict[str, tuple[Key, ...]] = {}
-    for well, present in keys.items():
+    after: dict[tuple[Key, ...] | str, tuple[Key, ...]] = {}
+    for well, present in _unlike(keys, step):
         made = [key for group in groups_of(present, step, before.axes, well) for key in group.outputs]
         if len(set(made)) != len(made):
             raise PlanError(
                 f"step {step.number} ({step.name}) would make a plane of well {well} twice.", step=step.name
             )
-        after[well] = tuple(sorted(made))
-    return after
+        after[_kind(well, present, step)] = tuple(sorted(made))
+    return {well: after[_kind(well, present, step)] for well, present in keys.items()}
+
+
+def _unlike(keys: KeysByWell, step: PlanStep) -> list[tuple[str, tuple[Key, ...]]]:
+    """Return the wells whose calls differ, with their planes: one of those that have the same ones."""
+    found: dict[tuple[Key, ...] | str, tuple[str, tuple[Key, ...]]] = {}
+    for well, present in keys.items():
+        found.setdefault(_kind(well, present, step), (well, present))
+    return list(found.values())
+
+
+def _kind(well: str, present: tuple[Key, ...], step: PlanStep) -> tuple[Key, ...] | str:
+    """Return what tells the calls of one well from those of others: its planes, or its name where that picks them."""
+    return well if step.group_by == "well" else present
