@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from openhcs.plan.model import Plan, Recipe, Stage, Task
 
 SHARE_OF_MEMORY = 0.6
-SHARE_STORED = 0.5
-"""Stored bytes per raw byte, on the safe side of what 12-bit images compress to."""
 PROCESS = 100 * 10**6
 """Bytes that a process takes before any task: Python and the libraries of common steps."""
 
@@ -184,7 +182,7 @@ def _mb(size: int) -> str:
 
 def check_space(plan: Plan, facts: Facts) -> None:
     """Raise `StorageFull` when the results cannot fit in the space that is left."""
-    needed = int(plan.raw_bytes_out * (1 if plan.recipe.config.zarr.compressor.value == "none" else SHARE_STORED))
+    needed = plan.stored_bytes
     if facts.free_bytes is not None and needed > facts.free_bytes:
         raise StorageFull(
             f"the results need about {needed / 1e6:.0f} MB and {facts.free_bytes / 1e6:.0f} MB are free. Free some "

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from openhcs.core.special import TABLE
+from openhcs.plan.sizes import stored_share
 
 if TYPE_CHECKING:
     from openhcs.plan.model import Plan, Stage
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 SHORT = {"well": "well", "site": "site", "channel": "chan", "z_index": "z", "timepoint": "t"}
 KIND = {"bool": "b", "uint": "u", "int": "i", "float": "f", "complex": "c"}
-HEADER = ("#", "step", "call per", "stacks", "reads", "writes", "out", "kept", "why")
+HEADER = ("#", "step", "call per", "stacks", "reads", "writes", "out", "kept until", "why")
 
 
 def size(count: float) -> str:
@@ -59,8 +60,15 @@ def _head(plan: Plan) -> list[str]:
     memory = f"budget {size(plan.budget)}   peak per task {size(plan.peak_bytes)}"
     return [
         f"plan {plan.id}   plate {plan.index.name}   {counts}   {source.dtype} {y}×{x}   {size(plan.bytes_in)} in",
-        f"one task per well ({len(plan.tasks)})   workers {plan.workers}   {memory}",
+        f"one task per well ({len(plan.tasks)})   why: {_why_wells(plan)}",
+        f"workers {plan.workers}   {memory}",
     ]
+
+
+def _why_wells(plan: Plan) -> str:
+    """Return why a task is a whole well."""
+    stacking = [step for step in plan.recipe.steps if "site" in step.stacks and not step.over_wells]
+    return f"step {stacking[0].number} stacks sites" if stacking else "a well is stored whole or not at all"
 
 
 def _count(number: int, noun: str) -> str:
@@ -151,10 +159,16 @@ def _out(plan: Plan, target: Target) -> str:
     planes = math.prod(len(labels) for labels in axes[1:])
     where = f"out  {target.path or 'the store itself'}   {form}"
     why = f"   {target.why}" if target.why else ""
-    return f"{where}   {images} images of {planes} planes   {size(raw)} raw, {objects} objects{why}"
+    count = f"{_count(images, 'image')} × {_count(planes, 'plane')}"
+    return f"{where}   {count}   {_bytes(raw, stored_share(target, plan.config))}, {objects} objects{why}"
 
 
 def _label_out(plan: Plan, label: LabelTarget) -> str:
     images = plan.label_images(label)
     objects, raw = plan.stored(label)
-    return f"     labels {label.name}   {_count(images, 'image')}   {size(raw)} raw, {objects} objects"
+    told = _bytes(raw, stored_share(label, plan.config))
+    return f"     labels {label.name}   {_count(images, 'image')}   {told}, {objects} objects"
+
+
+def _bytes(raw: int, share: float) -> str:
+    return f"{size(raw)} raw" if share == 1 else f"{size(raw)} raw, about {size(raw * share)} stored"

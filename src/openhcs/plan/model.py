@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from openhcs.plan.sizes import stored_share
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -218,6 +220,12 @@ class Plan:
     def raw_bytes_out(self) -> int:
         """Bytes of raw pixels that the output will hold, all levels."""
         return sum(raw for _, task in self._tasks for _, raw in task.stored)
+
+    @cached_property
+    def stored_bytes(self) -> int:
+        """Bytes of pixels that the output is expected to take, compressed; a prediction."""
+        kept: tuple[Target | LabelTarget, ...] = (*self.recipe.targets, *self.recipe.labels)
+        return int(sum(self.stored(one)[1] * stored_share(one, self.config) for one in kept))
 
     def stored(self, kept: Target | LabelTarget) -> tuple[int, int]:
         """Return how many objects and bytes of raw pixels a target, or one of the labels, will hold."""

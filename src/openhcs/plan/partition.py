@@ -80,9 +80,7 @@ def settled(step: FunctionStep, planned: PlanStep, keys_by_well: KeysByWell, pro
     said = step.out is not None and step.out_dtype is not None
     known = "said" if probed is None or said else f"probed {probed.planes_in}"
     done = replace(planned, out=out, known=known, passes=probed is not None and probed.same and out == "same")
-    groups = [
-        group for well, keys in _unlike(keys_by_well, done) for group in groups_of(keys, done, before.axes, well)
-    ]
+    groups = [group for well, keys in _unlike(keys_by_well, done) for group in groups_of(keys, done, before.axes, well)]
     made = [key for group in groups for key in group.outputs]
     if (dtype, shape) != (before.dtype, before.plane_shape) and any(group.chain == PASS for group in groups):
         raise PlanError(

@@ -12,11 +12,17 @@ from openhcs.plan.parts import Target
 
 if TYPE_CHECKING:
     from openhcs.core.config import GlobalPipelineConfig, ZarrConfig
-    from openhcs.plan.parts import Layer
+    from openhcs.plan.parts import LabelTarget, Layer
 
 ZARR = "zarr"
 DISK = "disk"
 ITEMSIZE = dict(zip(DTYPES, (1, 1, 2, 4, 8, 1, 2, 4, 8, 2, 4, 8, 8, 16), strict=True))
+
+
+SHARE_STORED = 0.5
+"""Stored bytes per raw byte, on the safe side of what 12-bit images compress to."""
+SHARE_OF_LABELS = 0.05
+"""The same for label images, whose pixels mostly are as their neighbours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,14 @@ class Stored:
     levels: int
     objects: int
     raw_bytes: int
+
+
+def stored_share(kept: Target | LabelTarget, config: GlobalPipelineConfig) -> float:
+    """Return the stored bytes per raw byte that are to be expected of images or labels; TIFFs are not compressed."""
+    if isinstance(kept, Target):
+        plain = kept.backend == DISK or config.zarr.compressor.value == "none"
+        return 1.0 if plain else SHARE_STORED
+    return 1.0 if config.zarr.compressor.value == "none" else SHARE_OF_LABELS
 
 
 def plane_bytes(layer: Layer) -> int:
