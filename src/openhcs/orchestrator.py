@@ -216,8 +216,8 @@ def _checked(steps: Sequence[FunctionStep]) -> tuple[FunctionStep, ...]:
 def _context(plan: Plan, task: model.Task, output: str) -> ProcessingContext:
     from openhcs.plan.layers import groups_by_step, planes_by_step
     from openhcs.plan.model import Task
-    from openhcs.run.exchange import value_unit
-    from openhcs.run.places import target_paths, unit_of
+    from openhcs.plan.units import unit_of, value_unit
+    from openhcs.run.places import target_paths
 
     place = plan.index.well_place(task.well)
     views: list[StepView] = []

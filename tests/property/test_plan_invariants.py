@@ -6,13 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openhcs.core.config import GlobalPipelineConfig
-from openhcs.core.special import special_outputs
+from openhcs.core.special import special_inputs, special_outputs
 from openhcs.core.steps import FunctionStep
 from openhcs.plan.compile import compile_plan
 from openhcs.plan.facts import Facts, Probed
 from openhcs.plan.labels import labels_of, makes
 from openhcs.plan.layers import groups_by_step, label_keys, planes_by_step
 from openhcs.plan.schedule import image_of, schedule
+from openhcs.plan.units import units_of
 from plates import make_index
 
 COMPONENTS = ("site", "channel", "z_index", "timepoint")
@@ -71,13 +72,37 @@ def test_the_same_input_gives_the_same_plan(index, pipeline):
     assert plans[0].to_json() == plans[1].to_json()
 
 
-@given(plates(), pipelines)
-def test_stored_objects_belong_to_one_task_each(index, pipeline):
-    steps = [FunctionStep(work, "w", stacks, out=out, out_dtype="uint16") for stacks, out, _ in pipeline]
+@special_outputs(counts="table", seen="object")
+def look(stack):
+    return stack, [], {}
+
+
+@special_inputs("seen")
+@special_outputs(total="array")
+def total(seen):
+    return None
+
+
+@given(plates(), pipelines, st.booleans())
+def test_stored_objects_belong_to_one_task_each(index, pipeline, staged):
+    steps = [
+        FunctionStep(work, "w", stacks, out=out, out_dtype="uint16", force_disk_output=keep)
+        for stacks, out, keep in pipeline
+    ]
+    if staged:
+        looking = FunctionStep(look, "look", [], out="same", out_dtype="uint16", force_disk_output="disk")
+        steps = [looking, FunctionStep(total, "total", ["well"]), *steps]
     plan = compile_plan(index, steps, GlobalPipelineConfig(), Facts())
+    owned = [(unit, task.id) for stage in plan.stages for task in stage.tasks for unit in units_of(plan, stage, task)]
+    assert len({unit for unit, _ in owned}) == len(owned)
+    assert not [one for one, _ in owned for other, _ in owned if other.startswith(f"{one}/")]
+    ids = [task.id for stage in plan.stages for task in stage.tasks]
+    assert len(set(ids)) == len(ids)
     wells = [task.well for task in plan.tasks]
-    assert len(set(wells)) == len(wells)
+    assert wells == list(plan.index.wells)
     assert all(plane.well == task.well for task in plan.tasks for plane in task.planes)
+    parts = [plan.shard(number, 3) for number in (1, 2, 3)]
+    assert sorted(task.well for part in parts for task in part.tasks) == sorted(wells)
 
 
 @given(plates())

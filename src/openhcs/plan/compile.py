@@ -19,6 +19,7 @@ from openhcs.plan.model import Plan, Recipe
 from openhcs.plan.origin import origin_of
 from openhcs.plan.partition import partition
 from openhcs.plan.stages import with_cut_images
+from openhcs.plan.units import check_owners
 from openhcs.plan.values import Exchange
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def compile_plan(
         warnings=(*index.warnings, *notes, *absent, *_warnings(steps, planned), *_sizes(source, planned)),
     )
     plan = replace(plan, warnings=(*plan.warnings, *_added(plan), *admitted.notes))
+    check_owners(plan)
     check_space(plan, facts)
     return plan
 

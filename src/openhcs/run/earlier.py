@@ -16,11 +16,12 @@ from openhcs.ledger.commit import digest_of
 from openhcs.ledger.ledger import Ledger
 from openhcs.plan.layers import PLACE
 from openhcs.plan.model import PLATE
+from openhcs.plan.units import unit_of
 from openhcs.plan.values import agree, place_of
 from openhcs.run.calls import read_only
 from openhcs.run.exchange import stem_of
 from openhcs.run.pixels import PlaneReader
-from openhcs.run.places import target_paths, unit_of
+from openhcs.run.places import target_paths
 from openhcs.run.tables import read_part
 from openhcs.run.values import SUFFIX
 

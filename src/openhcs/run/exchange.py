@@ -9,8 +9,8 @@ import numpy as np
 
 from openhcs.core.special import LABELS, OWN, TABLE
 from openhcs.errors import StepError
-from openhcs.ledger.output import LEDGER
 from openhcs.plan.layers import label_keys
+from openhcs.plan.units import value_unit
 from openhcs.plan.values import Links, place_of, takes_by
 from openhcs.run.calls import read_only
 from openhcs.run.tables import Part
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
     Earlier = Callable[[Given, Take, Key], Any]
 
-PARTS = f"{LEDGER}/parts"
-"""Where the parts of tables lie until and after they are merged."""
 LETTERS = {"site": ("s", 1), "channel": ("c", 3), "z_index": ("z", 4), "timepoint": ("t", 2)}
 """How a component is told in the name of a file, and where it stands in a `Key`."""
 
@@ -138,11 +136,6 @@ class Keeper:
         target: Path = self._staging.root / path
         self._staging.ops.make_dirs(target.parent)
         self._staging.ops.write_new(target, data)
-
-
-def value_unit(value: Value, well: str) -> str:
-    """Return what a well's commit puts in place for a value: a part of a table, or a folder of files."""
-    return f"{PARTS}/{value.name}/{well}.parquet" if value.kind == TABLE else f"{value.path}/{well}"
 
 
 class Exchange:

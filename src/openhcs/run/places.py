@@ -1,4 +1,4 @@
-"""Where the images of a target lie in an output."""
+"""Where the images of a target lie in a well."""
 
 from __future__ import annotations
 
@@ -13,8 +13,3 @@ if TYPE_CHECKING:
 def target_paths(target: Target) -> dict[tuple[int, int], str]:
     """Return the group name of each site image of a target, by (acquisition, site)."""
     return image_paths({number: axes[0] for number, axes in target.layer.axes.items()})
-
-
-def unit_of(target: Target, place: tuple[str, str]) -> str:
-    """Return the folder of a well, relative to the output: what a commit puts in place."""
-    return "/".join(part for part in (target.path, *place) if part)

@@ -20,6 +20,7 @@ from openhcs.plan.labels import labels_of, makes
 from openhcs.plan.layers import PASS, filled_by_step, groups_by_step, label_keys, planes_by_step
 from openhcs.plan.model import PlateTask
 from openhcs.plan.schedule import STORED_AS_READ, schedule
+from openhcs.plan.units import unit_of
 from openhcs.run.attempt import Report
 from openhcs.run.calls import Made, call_chain
 from openhcs.run.calls import Place as CallPlace
@@ -29,7 +30,7 @@ from openhcs.run.exchange import Exchange, Keeper, materialisers_of
 from openhcs.run.labels import LabelSink
 from openhcs.run.mailbox import mailbox
 from openhcs.run.memory import PeakOfTask
-from openhcs.run.places import target_paths, unit_of
+from openhcs.run.places import target_paths
 from openhcs.run.plate_task import PlateTaskRun
 from openhcs.run.shelf import BackendShelf, SpillShelf
 from openhcs.run.sinks import Place, make_sink, states_of

@@ -259,3 +259,17 @@ def test_the_plan_is_text_that_names_every_step_and_json_that_parses():
     assert "normalise" in text
     assert "images.zarr" in text
     assert json.loads(plan.to_json())["plan"] == plan.id
+
+
+def test_two_writers_of_one_file_are_refused():
+    from openhcs.core.special import special_outputs
+
+    @special_outputs(**{"seen": "table", "seen.csv": "object"})
+    def look(stack):
+        return stack, [], {}
+
+    with pytest.raises(PlanError, match=r"would both write results/seen\.csv"):
+        planned([FunctionStep(look, "look", [], out="same", out_dtype="uint16")])
+    other = special_outputs(seen="object", Seen="array")(lambda stack: (stack, {}, stack))
+    with pytest.raises(PlanError, match="would both write results/seen/a01"):
+        planned([FunctionStep(other, "look", [], out="same", out_dtype="uint16")])
