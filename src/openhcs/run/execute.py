@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from openhcs.errors import FormatError, NotFound, OpenHCSError, OutputBusy, OutputExists, Stopped
+from openhcs.errors import FormatError, InvalidValue, NotFound, OpenHCSError, OutputBusy, OutputExists, Stopped
 from openhcs.io.fsops import FileOps
 from openhcs.ledger.ledger import Ledger
 from openhcs.plan.document import with_wells_of
@@ -374,6 +374,8 @@ def choose(plan: Work, tasks: int, client: Any = None) -> Executor:
     config = plan.config
     workers = max(1, min(plan.workers, tasks))
     threads = max(1, cores() // workers)
+    if client is not None and config.timeout is not None:
+        raise InvalidValue("timeout ends worker processes of this machine; it does not go with a cluster")
     if client is not None or config.dask is not None:
         return OnDask(config.dask if client is None else client)
     if not plan.calls_functions:

@@ -10,14 +10,17 @@ import contextlib
 import os
 import queue
 import secrets
+import sys
+import time
 from collections import deque
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import xxhash
 
-from openhcs.errors import FormatError, NotFound, OpenHCSError, PlanError, UsageError, WorkerLost
+from openhcs.errors import FormatError, InvalidType, NotFound, OpenHCSError, PlanError, UsageError, WorkerLost
 from openhcs.ledger.ledger import Ledger
 from openhcs.run.attempt import Broken, Report, attempt, configure
 from openhcs.run.pool import Outcome
@@ -32,6 +35,10 @@ if TYPE_CHECKING:
 
 WAIT_S = 30.0
 """Seconds in which a first worker must be there."""
+PATIENCE_S = 300.0
+"""Seconds that a run goes on without any worker: time for a cluster to start others."""
+UNKNOWN = ("cancelled", "lost")
+"""States of a call that nobody knows any more, because its scheduler is gone."""
 POLL_S = 0.5
 SHARE = 0.8
 """Part of a worker's memory limit that tasks may plan with: Dask pauses a worker at this part of it."""
@@ -91,6 +98,7 @@ class _Cluster:
         self._ledger = ledger
         self._running: dict[Any, Task] = {}
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._seen = time.monotonic()
 
     def run(self, tasks: Sequence[Task], stop: threading.Event, begun: Begun) -> Iterator[Outcome]:
         waiting = deque(tasks)
@@ -101,7 +109,8 @@ class _Cluster:
                     self._give(waiting.popleft())
                 yield from self._ended()
         finally:
-            self._client.cancel(list(self._running), force=True)
+            if self._client.status == "running":
+                self._client.cancel(list(self._running), force=True)
 
     def _give(self, task: Task) -> None:
         # Dask chooses the worker: a task that names one waits for ever if that one dies before it starts.
@@ -118,13 +127,29 @@ class _Cluster:
     def _ended(self) -> list[Outcome]:
         """Return the tasks that ended since the last look, after a short wait for one."""
         outcomes = []
-        with contextlib.suppress(queue.Empty):
+        try:
             future = self._done.get(timeout=POLL_S)
+        except queue.Empty:
+            self._look_for_workers()
+            return []
+        with contextlib.suppress(queue.Empty):
             while True:
+                if future.status in UNKNOWN:
+                    raise _gone(self._client)
                 task = self._running.pop(future)
                 outcomes.append(Outcome(task, _answer(future, task, self._ledger)))
                 future = self._done.get_nowait()
         return outcomes
+
+    def _look_for_workers(self) -> None:
+        """Raise `WorkerLost` when there has been no worker for a long time."""
+        if _workers(self._client):
+            self._seen = time.monotonic()
+        elif time.monotonic() - self._seen > PATIENCE_S:
+            raise WorkerLost(
+                f"the Dask cluster has had no worker for {PATIENCE_S:.0f} s. What is committed stays; start workers, "
+                "then run the same command again to go on."
+            )
 
 
 def slots(threads: int, memory: int, peak: int) -> int:
@@ -155,7 +180,7 @@ def _answer(future: Any, task: Task, ledger: Ledger) -> Report | Broken:
         stored = sum(one["bytes"] for one in record["objects"])
         seconds = float(record.get("timings", {}).get("seconds", 0.0))
         return Report(bytes_in=task.bytes_in, bytes_out=stored, seconds=seconds)
-    said = f"{type(error).__name__}: {error}" if error is not None else f"the scheduler says: {future.status}"
+    said = f"{type(error).__name__}: {error}" if error is not None else "it has no commit record"
     lost = WorkerLost(
         f"well {task.well}: its worker on the cluster was lost again and again, likely out of memory: planned "
         f"{task.peak_bytes / 1e6:.0f} MB. Give workers more memory or fewer threads ({said})",
@@ -180,8 +205,10 @@ def do_there(sent: Sent, task: Task) -> None:
     if job is None:
         from distributed import get_worker
 
+        from openhcs.run.cores import share
         from openhcs.run.worker import keep_freed_memory
 
+        share(1)
         keep_freed_memory()
         configure(get_worker().state.nthreads)
         _jobs.clear()
@@ -206,7 +233,7 @@ def _client(given: Any) -> tuple[Any, bool]:
     Raises
     ------
     UsageError
-        `distributed` is not installed, or the address is none.
+        `distributed` is not installed, the address is none, or the client is of another kind.
     NotFound
         nobody answers there.
     """
@@ -215,6 +242,8 @@ def _client(given: Any) -> tuple[Any, bool]:
     except ImportError as error:
         raise UsageError("a Dask cluster needs dask.distributed: pip install 'openhcs[dask]'") from error
     if not isinstance(given, str):
+        if not isinstance(given, distributed.Client) or given.asynchronous:
+            raise InvalidType(f"client takes a distributed.Client that is not asynchronous, not {given!r}")
         return given, False
     try:
         return distributed.Client(given, timeout=WAIT_S, set_as_default=False), True
@@ -227,8 +256,18 @@ def _client(given: Any) -> tuple[Any, bool]:
 
 
 def _workers(client: Any) -> Mapping[str, Mapping[str, Any]]:
-    found: Mapping[str, Mapping[str, Any]] = client.scheduler_info(n_workers=-1)["workers"]
+    try:
+        found: Mapping[str, Mapping[str, Any]] = client.scheduler_info(n_workers=-1)["workers"]
+    except (KeyError, OSError) as error:
+        raise _gone(client) from error
     return found
+
+
+def _gone(client: Any) -> WorkerLost:
+    return WorkerLost(
+        f"the Dask scheduler at {client.scheduler.address} no longer answers. What is committed stays; start the "
+        "cluster anew, then run the same command again to go on."
+    )
 
 
 def _check(client: Any, output: str) -> None:
@@ -248,9 +287,12 @@ def _check(client: Any, output: str) -> None:
             f"the Dask cluster at {client.scheduler.address} has no worker after {WAIT_S:.0f} s. Start workers, then "
             "run the same command again."
         ) from None
-    told = client.run(_look, output)
+    told = client.run(_look, output, on_error="return")
     ours = _look(output)
-    for address, (version, sees) in told.items():
+    for address, answer in told.items():
+        if isinstance(answer, BaseException):
+            raise PlanError(f"worker {address} cannot run openhcs ({answer}). Install {ours[0]} where workers run.")
+        version, sees = answer
         if version != ours[0]:
             raise PlanError(f"worker {address} has openhcs {version}, here it is {ours[0]}. Install the same version.")
         if not sees:
@@ -262,10 +304,6 @@ def _check(client: Any, output: str) -> None:
 
 
 def _look(output: str) -> tuple[str, bool]:
-    from importlib import metadata
-
-    try:
-        version = metadata.version("openhcs")
-    except metadata.PackageNotFoundError:
-        version = "missing"
-    return version, os.path.isdir(output)
+    """Return which openhcs runs here, on which Python, and whether it sees the output."""
+    version = metadata.version("openhcs")
+    return f"{version} on Python {sys.version_info.major}.{sys.version_info.minor}", os.path.isdir(output)
