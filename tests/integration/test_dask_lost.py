@@ -94,7 +94,7 @@ def test_workers_without_openhcs_are_refused(plate, tmp_path):
     hide.write_text("import sys\nsys.modules['openhcs'] = None\n")
     with (
         cluster(tmp_path, preload=hide) as (address, *_),
-        pytest.raises(PlanError, match="cannot run openhcs.*Install"),
+        pytest.raises(PlanError, match=r"cannot run openhcs.*Install"),
     ):
         run(plate, tmp_path / "o", STEPS, GlobalPipelineConfig(dask=address))
 

@@ -41,29 +41,39 @@ class Telling:
 
 
 def told(folder, threads):
+    """Return what a worker of this process tells."""
     list(Processes(1, threads, 1).run(Telling(str(folder)), [WELL], threading.Event(), lambda _: None))
     return json.loads((folder / "told.json").read_text())
-
-
-@pytest.mark.parametrize("threads", [1, 2, 3])
-def test_a_worker_tells_its_libraries_how_many_threads_to_use(threads, tmp_path, monkeypatch):
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    here = of_numpy()
-    found = told(tmp_path, threads)
-    assert found["set"] == dict.fromkeys(VARIABLES, str(threads))
-    assert found["numpy"] in {threads, None}
-    assert of_numpy() == here
 
 
 SCRIPT = """
 import sys
 from pathlib import Path
-from test_cores import told
+from test_cores import of_numpy, told
 
 if __name__ == "__main__":
-    told(Path(sys.argv[1]), 3)
+    before = of_numpy()
+    told(Path(sys.argv[1]), int(sys.argv[2]))
+    assert of_numpy() == before
 """
+
+
+def in_script(folder, threads, users):
+    """Return what a worker tells whose run was started where the user has set some variables."""
+    script = folder / "script.py"
+    script.write_text(SCRIPT)
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    others = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    environment = {**others, **users, "PYTHONPATH": path}
+    subprocess.run([sys.executable, script, folder, str(threads)], env=environment, check=True)
+    return json.loads((folder / "told.json").read_text())
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_worker_tells_its_libraries_how_many_threads_to_use(threads, tmp_path):
+    found = in_script(tmp_path, threads, {})
+    assert found["set"] == dict.fromkeys(VARIABLES, str(threads))
+    assert found["numpy"] in {threads, None}
 
 
 @pytest.mark.parametrize(
@@ -76,11 +86,6 @@ if __name__ == "__main__":
     ids=["of all", "of one", "of numpy"],
 )
 def test_what_the_user_has_set_stays(users, expected, numpy, tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
-    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    others = {name: value for name, value in os.environ.items() if name not in VARIABLES}
-    subprocess.run([sys.executable, script, tmp_path], env={**others, **users, "PYTHONPATH": path}, check=True)
-    found = json.loads((tmp_path / "told.json").read_text())
+    found = in_script(tmp_path, 3, users)
     assert found["set"] == expected
     assert found["numpy"] in {min(numpy, os.cpu_count() or 1), numpy, None}
