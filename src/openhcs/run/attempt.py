@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from openhcs.io.fsops import FileOps
     from openhcs.ledger.ledger import Ledger
 
+_NO_THREAD = "can't start new thread"
+
 
 class Task(Protocol):
     """One well: the unit that is tried, tried again and committed.
@@ -116,6 +118,22 @@ def fatal(error: OpenHCSError) -> bool:
     return isinstance(error, (StorageFull, AccessDenied)) or error.errno in spent
 
 
+def lacks_memory(error: BaseException) -> bool:
+    """Return whether an error says that no memory is left; a thread needs some to start."""
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _NO_THREAD in str(error))
+
+
+def out_of_memory(task: Task) -> Broken:
+    """Return what is said of a task that found no memory; called where the error is handled."""
+    text = (
+        f"no memory was left for well {task.well}, planned {task.peak_bytes / 1e6:.0f} MB. Run with fewer workers "
+        "(--workers 1), or where more memory is allowed."
+    )
+    spent = OutOfBudget(text, well=task.well)
+    spent.errno = errno.ENOMEM
+    return Broken(error=spent, traceback=traceback.format_exc())
+
+
 def _attempt(job: Job[T_contra], task: T_contra) -> Report | Broken:
     try:
         return job.do(task)
@@ -123,14 +141,8 @@ def _attempt(job: Job[T_contra], task: T_contra) -> Report | Broken:
         return Broken(error=error, traceback="".join(getattr(error, "__notes__", [])) or traceback.format_exc())
     except OSError as error:
         return Broken(error=from_oserror(error, doing=f"run well {task.well}"), traceback=traceback.format_exc())
-    except MemoryError:
-        text = (
-            f"no memory was left for well {task.well}, planned {task.peak_bytes / 1e6:.0f} MB. Run with fewer workers "
-            "(--workers 1), or where more memory is allowed."
-        )
-        spent = OutOfBudget(text, well=task.well)
-        spent.errno = errno.ENOMEM
-        return Broken(error=spent, traceback=traceback.format_exc())
     except Exception as error:  # the worker's edge: a mistake of ours must not stop the other wells
+        if lacks_memory(error):
+            return out_of_memory(task)
         text = f"well {task.well} failed inside openhcs: {type(error).__name__}: {error}"
         return Broken(error=OpenHCSError(text, well=task.well), traceback=traceback.format_exc())

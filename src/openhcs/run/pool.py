@@ -26,7 +26,7 @@ from openhcs.errors import PlanError, TookTooLong, WorkerLost, from_oserror
 from openhcs.io.limits import memory_limit
 from openhcs.plan.admit import may_start
 from openhcs.run import note, worker
-from openhcs.run.attempt import Broken, attempt, configure
+from openhcs.run.attempt import Broken, attempt, configure, lacks_memory, out_of_memory
 from openhcs.run.sending import sendable
 
 if TYPE_CHECKING:
@@ -99,7 +99,12 @@ class Threads:
                         break
                     task = waiting.popleft()
                     begun(task)
-                    running[pool.submit(attempt, job, task)] = task
+                    try:
+                        running[pool.submit(attempt, job, task)] = task
+                    except RuntimeError as error:
+                        if not lacks_memory(error):
+                            raise
+                        yield Outcome(task, out_of_memory(task))
                 for future in wait_futures(running, timeout=POLL_S, return_when=FIRST_COMPLETED).done:
                     yield Outcome(running.pop(future), future.result())
 
