@@ -8,6 +8,7 @@ tasks are a list that stages count in. Tasks that no stage counts in are wells o
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from openhcs.core import config, plate, special, steps
@@ -136,8 +137,10 @@ def from_json(text: str) -> Plan:
         FunctionStep: lambda value, at: _step(codec, value, at),
     }
     codec = Codec(NAMES, {hint: Own(_unwritten, decode) for hint, decode in own.items()})
-    fields = {"id": document.pop("plan"), "tasks": document.pop("run", None), **document}
-    plan: Plan = codec.decode_fields(Plan, {name: one for name, one in fields.items() if name != "plate"}, "")
+    own_tasks = codec.decode(tuple[Task, ...], document.pop("run", None), "run")
+    document.pop("plate", None)
+    fields = {"id": document.pop("plan"), "tasks": [], **document}
+    plan: Plan = replace(codec.decode_fields(Plan, fields, ""), tasks=own_tasks)
     _check(plan)
     return plan
 

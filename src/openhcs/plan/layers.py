@@ -6,7 +6,8 @@ Planes are told by their `Key`: (acquisition, site, t, channel, z). All of this 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,12 +46,14 @@ def stack_keys(keys: Iterable[Key], stacks: tuple[str, ...]) -> list[tuple[Key, 
 
     Within a stack the first component named varies slowest; stacks come in the order of their planes.
     """
+    if not stacks:
+        return [(key,) for key in sorted(keys)]
     places = tuple(PLACE[name] for name in stacks)
-    found: dict[tuple[int, ...], list[Key]] = {}
+    rest = itemgetter(*(place for place in range(1 + len(PLACE)) if place not in places))
+    found: dict[Any, list[Key]] = {}
     for key in sorted(keys):
-        rest = tuple(value for place, value in enumerate(key) if place not in places)
-        found.setdefault(rest, []).append(key)
-    return [tuple(sorted(group, key=lambda key: tuple(key[place] for place in places))) for group in found.values()]
+        found.setdefault(rest(key), []).append(key)
+    return [tuple(sorted(group, key=itemgetter(*places))) for group in found.values()]
 
 
 def label_keys(inputs: Iterable[Key]) -> tuple[Key, ...]:

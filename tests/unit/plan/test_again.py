@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from openhcs.core.steps import FunctionStep
 from openhcs.errors import FormatError, InvalidValue, OutOfBudget, PlanError, UnknownName
 from openhcs.plan.again import fitted
 from openhcs.plan.compile import compile_plan
+from openhcs.plan.document import with_wells_of
 from openhcs.plan.facts import Facts, Probed
 from openhcs.plan.model import Plan
 from plates import make_index
@@ -172,3 +174,57 @@ def test_machine_facts_change_the_text_and_not_the_identity():
     assert one.to_json() != other.to_json()
     assert one.to_json() == planned(*STEPS, memory=10**9).to_json()
     assert one.to_json() == planned(*STEPS, memory=10**9, free_bytes=10**12).to_json()
+
+
+def test_a_text_with_the_wells_of_earlier_runs_is_still_the_plan():
+    one, other = planned(*STEPS, wells=("A01",)), planned(*STEPS, wells=("A02",))
+    text = with_wells_of(other.to_json(), one.to_json())
+    assert sorted(task["well"] for task in json.loads(text)["tasks"]) == ["A01", "A02"]
+    assert Plan.from_json(text) == other
+    assert with_wells_of(text, one.to_json()) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "no JSON"),
+        ("[]", "no plan"),
+        ('{"plan": 1}', "no plan"),
+        ('{"plan": "p", "tasks": [{"well": "A01"}]}', "another version"),
+        ("[" * 100_000, "no JSON"),
+    ],
+)
+def test_texts_that_are_no_plans_are_refused(text, told):
+    with pytest.raises(FormatError, match=told):
+        Plan.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            '"number": 1, "name": "tophat"',
+            '"number": "1", "name": "tophat"',
+            r"steps\[0\]\.number must be a whole number",
+        ),
+        ('"dtype": "uint16"', '"dtype": 5', r"dtype must be a text"),
+        ('"workers": 2', '"workers": true', "workers must be a whole number"),
+        ('"workers": 2', '"workers": 2, "strange": 1', r"strange must be left out"),
+        ('"run": [0,1]', '"run": [0,7]', r"run\[1\] must be a number below 2"),
+        ('"run": [0,1]', '"run": {}', "run must be a list"),
+    ],
+)
+def test_what_does_not_fit_is_told_with_its_place(old, new, told):
+    text = json.dumps(json.loads(planned(*STEPS).to_json())).replace('"run": [0, 1]', '"run": [0,1]')
+    assert old in text
+    with pytest.raises(FormatError, match=told):
+        Plan.from_json(text.replace(old, new, 1))
+
+
+def test_a_small_text_cannot_ask_for_more_planes_than_a_plate_has():
+    document = json.loads(planned(*STEPS).to_json())
+    row = document["planes"][0]
+    row[1:] = [10**5, *(part for first in row[2::2] for part in (first, None))]
+    document["index"]["planes"] = [0] * 1000
+    with pytest.raises(FormatError, match="up to 20000000 planes"):
+        Plan.from_json(json.dumps(document))
