@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         ZarrChunkStrategy,
         ZarrCompressor,
     )
+    from openhcs.core.array_types import array_type
     from openhcs.core.config import GlobalPipelineConfig, VFSConfig, ZarrConfig
     from openhcs.core.special import special_inputs, special_outputs
     from openhcs.core.steps import FunctionStep
@@ -44,6 +45,7 @@ __all__ = [
     "ZarrChunkStrategy",
     "ZarrCompressor",
     "ZarrConfig",
+    "array_type",
     "convert",
     "open_plate",
     "special_inputs",
@@ -57,6 +59,7 @@ _HOMES = {
         *("Backend", "GroupBy", "MaterializationBackend", "VariableComponents"),
         *("ZarrChunkStrategy", "ZarrCompressor"),
     ),
+    "openhcs.core.array_types": ("array_type",),
     "openhcs.core.config": ("GlobalPipelineConfig", "VFSConfig", "ZarrConfig"),
     "openhcs.core.special": ("special_inputs", "special_outputs"),
     "openhcs.core.steps": ("FunctionStep",),

@@ -24,6 +24,7 @@ PUBLIC = {
     "ZarrChunkStrategy": "openhcs.constants.constants",
     "ZarrCompressor": "openhcs.constants.constants",
     "ZarrConfig": "openhcs.core.config",
+    "array_type": "openhcs.core.array_types",
     "convert": "openhcs.run.convert",
     "open_plate": "openhcs.run.reader",
     "special_inputs": "openhcs.core.special",

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from openhcs.constants.constants import GroupBy, MaterializationBackend, VariableComponents
 from openhcs.core import checks
+from openhcs.core.array_types import array_type_of
 from openhcs.core.special import special_inputs_of, special_outputs_of
 from openhcs.errors import InvalidType, InvalidValue
 
 if TYPE_CHECKING:
+    from openhcs.core.array_types import ArrayType
     from openhcs.core.special import Output
 
 Function = Callable[..., Any]
@@ -48,6 +50,11 @@ class Call:
     def outputs(self) -> tuple[Output, ...]:
         """Return what the function gives beside its image, in order."""
         return special_outputs_of(self.func)
+
+    @property
+    def array_type(self) -> ArrayType:
+        """Return the kind of array that the function takes."""
+        return array_type_of(self.func)
 
     @property
     def output_names(self) -> tuple[str, ...]:

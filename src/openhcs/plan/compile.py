@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from openhcs.errors import PlanError
 from openhcs.plan import bind
 from openhcs.plan.admit import admit_stages, check_space
+from openhcs.plan.array_types import conversions
 from openhcs.plan.declare import check_kept, declare, with_places
 from openhcs.plan.identity import identity
 from openhcs.plan.labels import with_labels
@@ -87,7 +88,14 @@ def compile_plan(
         budget=admitted.budget,
         room=admitted.room,
         origin=origin,
-        warnings=(*index.warnings, *notes, *absent, *_warnings(steps, planned), *_sizes(source, planned)),
+        warnings=(
+            *index.warnings,
+            *notes,
+            *absent,
+            *_warnings(steps, planned),
+            *conversions(steps, planned, source, facts),
+            *_sizes(source, planned),
+        ),
     )
     plan = replace(plan, warnings=(*plan.warnings, *_added(plan), *admitted.notes))
     check_owners(plan)

@@ -47,6 +47,8 @@ class Facts:
         what tasks took in an earlier run to the same output, in bytes, by plan and name of the task.
     store_output
         the output is itself a ``.zarr`` store.
+    absent, narrowing
+        kinds of arrays whose library is not installed, and those that would make 64 bits 32.
     lacking
         kinds of special outputs that cannot be stored here, with what to install.
     """
@@ -58,4 +60,6 @@ class Facts:
     fingerprints: Mapping[int, str] = field(default_factory=dict)
     measured: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     store_output: bool = False
+    absent: tuple[str, ...] = ()
+    narrowing: tuple[str, ...] = ()
     lacking: Mapping[str, str] = field(default_factory=dict)

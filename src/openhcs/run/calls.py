@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from openhcs.core.array_types import NUMPY
 from openhcs.core.special import LABELS, OBJECT
 from openhcs.core.steps import DTYPES
 from openhcs.errors import StepError
 from openhcs.run import note
+from openhcs.run.arrays import bytes_of, converted, kind_of, shape_problem, to_numpy
+from openhcs.run.devices import in_parts, slot
 from openhcs.run.values import NoSuchValueError, plain_kind, settled
 
 if TYPE_CHECKING:
@@ -77,21 +80,22 @@ def call_chain(
         a function raised, or returned what is no stack of planes, no labels of them, or no value of the
         kind declared.
     """
-    first = stack
+    first = at = stack
     shape = (len(stack) if label_planes is None else label_planes, *stack.shape[1:])
     known = dict(given or {})
     labels: dict[str, Array] = {}
     values: dict[str, Any] = {}
     for number, call in enumerate(chain, start=1):
         with told(call, place):
-            stack, more = _call(call, stack, known)
+            at, more = _call(call, at, known)
             made = _sorted_out(call.outputs, more, shape)
         # The next function may change what it is given, and labels may share it.
         last = number == len(chain)
         labels |= {name: array if last else array.copy() for name, array in made.labels.items()}
         values |= made.values
         known |= {name: read_only(array) for name, array in labels.items()} | made.values
-    return Made(stack, labels, values, stack is first)
+    planes = to_numpy(at)
+    return Made(planes, labels, values, planes is first)
 
 
 def call_over_wells(chain: Chain, place: Place, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,20 +147,83 @@ def read_only(array: Array) -> Array:
     return view
 
 
-def _call(call: Call, stack: Array, known: Mapping[str, Any]) -> tuple[Array, tuple[Any, ...]]:
-    """Return the planes (m, y, x) that a call makes, and what it returns beside them."""
+def _call(call: Call, stack: Any, known: Mapping[str, Any]) -> tuple[Any, tuple[Any, ...]]:
+    """Return the planes (m, y, x) that a call makes, of any kind of array, and what it returns beside them."""
+    if call.array_type.kind != NUMPY or kind_of(stack) != NUMPY:
+        return call_elsewhere(call, stack, known)
     result, holders = _take(partial(call, **{name: known[name] for name in call.inputs}), stack)
     several = isinstance(result, tuple)
     if problem := _form_problem(result, [one.name for one in call.outputs]):
         raise BadResultError(problem)
     image, *more = result if several else (result,)
+    if kind_of(image) not in {NUMPY, None}:
+        return image_of_any_kind(image), tuple(map(plain_value, more))
     if problem := _problem(image):
         raise BadResultError(problem)
     array = np.asarray(image)
     held = holders > FRESH[several, array.base is not None]
     if image is not stack and array.base is not stack and held:
         array = array.copy()
-    return (array[None] if array.ndim == 2 else array), tuple(more)
+    return (array[None] if array.ndim == 2 else array), tuple(map(plain_value, more))
+
+
+def call_elsewhere(call: Call, stack: Any, known: Mapping[str, Any]) -> tuple[Any, tuple[Any, ...]]:
+    """Return what a call makes of a stack in the memory of another library, or coming from one."""
+    kind, slicewise = call.array_type
+    with slot(kind, bytes_of(stack)) as device:
+        given = {name: _handed_over(known[name], kind, device) for name in call.inputs}
+
+        def once(part: slice) -> tuple[Any, ...]:
+            mine = stack
+            if slicewise:
+                # What a call wrote into before it ran out of memory must not be seen by the next try.
+                mine = stack[part].copy() if kind_of(stack) == NUMPY else stack[part, ...]
+            result = call(converted(mine, kind, device), **given)
+            if problem := _form_problem(result, [one.name for one in call.outputs]):
+                raise BadResultError(problem)
+            image, *more = result if isinstance(result, tuple) else (result,)
+            return (image_of_any_kind(image), *map(plain_value, more))
+
+        if not slicewise:
+            image, *more = once(slice(None))
+        else:
+            image, *more = in_parts(once, len(stack), joined=partial(_joined, call))
+    return image, tuple(more)
+
+
+def _handed_over(value: Any, kind: str, device: Any) -> Any:
+    """Return a special input as a function of another library takes it: arrays converted, all else as it is."""
+    if isinstance(value, list):
+        return [_handed_over(one, kind, device) for one in value]
+    if kind_of(value) is None:
+        return value
+    return converted(value, kind, device, numbers=value.dtype.kind in "iu")
+
+
+def _joined(call: Call, parts: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """Return the results of parts of a stack as one."""
+    if others := [one.name for one in call.outputs if one.kind != LABELS]:
+        raise BadResultError(
+            f"{others[0]!r} of parts of its stack; a slice-wise function gives images and labels alone"
+        )
+    return tuple(np.concatenate([to_numpy(one) for one in same]) for same in zip(*parts, strict=True))
+
+
+def image_of_any_kind(image: Any) -> Any:
+    """Return an image as planes (m, y, x), of the kind it is."""
+    kind = kind_of(image)
+    if kind in {NUMPY, None}:
+        if problem := _problem(image):
+            raise BadResultError(problem)
+        image = np.array(image)
+    elif problem := shape_problem(image):
+        raise BadResultError(problem)
+    return image[None] if len(image.shape) == 2 else image
+
+
+def plain_value(value: Any) -> Any:
+    """Return a special output as numpy where it is an array of another library."""
+    return value if kind_of(value) in {NUMPY, None} else to_numpy(value)
 
 
 class _SortedOut(NamedTuple):

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from openhcs.core.array_types import LIBRARIES
 from openhcs.core.special import ROI, TABLE
 from openhcs.errors import OpenHCSError
 from openhcs.io.limits import memory_limit
@@ -51,6 +52,8 @@ def gather(
         fingerprints=fingerprints or {},
         measured=measured(output) if begun else {},
         store_output=output.rstrip("/").endswith(".zarr"),
+        absent=tuple(sorted(kind for kind, name in LIBRARIES.items() if not find_spec(name))),
+        narrowing=() if os.environ.get("JAX_ENABLE_X64", "0").lower() in {"1", "true"} else ("jax",),
         lacking={
             kind: f"pip install 'openhcs[tables]' ({name})" for kind, name in NEEDS.items() if not find_spec(name)
         },
