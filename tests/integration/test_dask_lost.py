@@ -60,6 +60,7 @@ def cluster(folder, *, preload=None):
             process.wait()
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize(
     ("victim", "told"),
     [(0, r"the Dask scheduler at tcp://\S+ no longer answers.*same command"), (1, "no worker for 1 s.*same command")],
