@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from openhcs.core.plate import PlateIndex
     from openhcs.plan import model
+    from openhcs.plan.facts import Probed
     from openhcs.plan.model import Plan
     from openhcs.run.events import Listener
     from openhcs.run.result import RunResult
@@ -116,26 +117,37 @@ class PipelineOrchestrator:
         PlanError, MissingPlanes, OutOfBudget, StorageFull, StepError
             what would fail later and can be known now.
         """
+        from openhcs.plan.array_types import check_installed
         from openhcs.plan.compile import compile_plan
-        from openhcs.run.facts import gather
+        from openhcs.run.facts import absent_kinds, gather
         from openhcs.run.fingerprint import step_fingerprint
+        from openhcs.run.inputs import told_by
         from openhcs.run.pipeline_file import named_file
-        from openhcs.run.pixels import PlaneReader
-        from openhcs.run.probe import probe
 
         self._steps = _checked(steps)
+        check_installed(self._steps, absent_kinds())
         wells = select_wells(self.index.wells, self._wells, self._wells_mode)
-        reader = PlaneReader(self.index)
-        try:
-            probed = probe(self.index, self._steps, wells, reader.read_into)
-        finally:
-            reader.close()
+        index = told_by(self.index, self.config.inputs, wells)
         prints = {number: step_fingerprint(step) for number, step in enumerate(self._steps, start=1)}
-        facts = gather(self.output, probed=probed, fingerprints=prints)
-        plan = compile_plan(self.index, self._steps, self.config, facts, wells=wells)
+        facts = gather(self.output, probed=self._probed(prints, wells), fingerprints=prints)
+        plan = compile_plan(index, self._steps, self.config, facts, wells=wells)
         named = None if self._pipeline_file is None else named_file(self._pipeline_file)
         self._plan = replace(plan, pipeline=named, output=os.path.abspath(self.output))
         return {task.well: _context(self._plan, task, self.output) for task in self._plan.tasks}
+
+    def _probed(self, prints: Mapping[int, str], wells: Sequence[str]) -> Mapping[int, Probed]:
+        """Return what calling each step once shows, or what it showed when this output was begun."""
+        from openhcs.run.pixels import PlaneReader
+        from openhcs.run.probe import known_from, probe
+
+        known = known_from(self.output, self.index, prints)
+        if known is not None:
+            return known
+        reader = PlaneReader(self.index)
+        try:
+            return probe(self.index, self._steps, wells, reader.read_into)
+        finally:
+            reader.close()
 
     def execute_compiled_plate(
         self,
@@ -145,6 +157,7 @@ class PipelineOrchestrator:
         stop: threading.Event | None = None,
         shard: tuple[int, int] | None = None,
         client: Any = None,
+        rerun_from: int | str | None = None,
     ) -> RunResult:
         """Run the compiled plan and return what came of it.
 
@@ -160,12 +173,15 @@ class PipelineOrchestrator:
             (i, n): do the i-th of n parts of the wells, as `openhcs.run.execute.execute` says.
         client
             a `distributed.Client` whose cluster does the work.
+        rerun_from
+            a step, by number or name: wells are made again even if they are done, from the stage on that it is in.
 
         Raises
         ------
         OutputExists, Stopped, StorageFull, AccessDenied
             see `openhcs.run.execute.execute`. A well that fails raises nothing; see the result.
         """
+        from openhcs.plan.again import step_place
         from openhcs.run.execute import execute
 
         plan = self.plan if contexts is None else _only(self.plan, contexts)
@@ -178,6 +194,7 @@ class PipelineOrchestrator:
             stop=stop,
             shard=shard,
             client=client,
+            rerun_from=None if rerun_from is None else step_place(plan, rerun_from) + 1,
         )
 
     def run(
@@ -188,11 +205,28 @@ class PipelineOrchestrator:
         stop: threading.Event | None = None,
         shard: tuple[int, int] | None = None,
         client: Any = None,
+        rerun_from: int | str | None = None,
     ) -> RunResult:
         """Index, compile and execute in one call."""
         self.initialize()
         self.compile_pipelines(steps)
-        return self.execute_compiled_plate(on_event=on_event, stop=stop, shard=shard, client=client)
+        return self.execute_compiled_plate(
+            on_event=on_event, stop=stop, shard=shard, client=client, rerun_from=rerun_from
+        )
+
+    def debug(self, well: str) -> None:
+        """Run one well of the compiled plan in this process, call by call, without publishing anything.
+
+        Raises
+        ------
+        UnknownName
+            the plan has no such well.
+        StepError
+            what its functions raise, with the group.
+        """
+        from openhcs.run.debug import replay
+
+        replay(self.plan, self._steps, self.output, well)
 
 
 def default_output(plate: Path, config: GlobalPipelineConfig) -> Path:

@@ -27,6 +27,7 @@ VERBS = {
     "convert": "write a plate as OME-Zarr",
     "plan": "show what a pipeline would read, call, keep and write",
     "run": "run a pipeline on a plate",
+    "debug": "replay one well of an output, call by call",
     "status": "say which wells of an output are done",
     "validate": "check an output or a Zarr store for damage",
     "repair": "build a damaged plate's documents anew",

@@ -12,11 +12,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from openhcs.errors import from_oserror
+from openhcs.run.events import Event
 
 if TYPE_CHECKING:
     from typing import Self
-
-    from openhcs.run.events import Event
 
 
 class EventsFile:
@@ -47,10 +46,10 @@ class EventsFile:
 def line_of(event: Event, now: datetime) -> str:
     r"""Return the line of an event.
 
-    >>> from openhcs.run.events import Event
     >>> line_of(Event(kind="well_done", well="A01"), datetime(2025, 1, 2, tzinfo=UTC))
     '{"time": "2025-01-02T00:00:00+00:00", "kind": "well_done", "well": "A01"}\n'
     """
-    fields = {field.name: (getattr(event, field.name), field.default) for field in dataclasses.fields(event)}
-    told = {name: value for name, (value, default) in fields.items() if value != default}
+    plain = Event(kind="")
+    names = [field.name for field in dataclasses.fields(event)]
+    told = {name: getattr(event, name) for name in names if getattr(event, name) != getattr(plain, name)}
     return json.dumps({"time": now.isoformat(), **told}, ensure_ascii=False) + "\n"

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from openhcs.constants.constants import Microscope, WellFilterMode
-from openhcs.core.config import MISSING, NGFF_VERSIONS, ON_ERROR, GlobalPipelineConfig
+from openhcs.core.config import INPUTS, MISSING, NGFF_VERSIONS, ON_ERROR, GlobalPipelineConfig
 from openhcs.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ CONFIG_FIELDS = {
     "verify": "verify",
     "missing": "missing",
     "on_error": "on_error",
+    "inputs": "inputs",
     "timeout": "timeout",
     "dask": "dask",
     "microscope": "microscope",
@@ -85,6 +86,9 @@ def add_work(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--verify", action="store_true", default=None, help="read every plane back before a well is published"
+    )
+    parser.add_argument(
+        "--inputs", choices=INPUTS, help="a changed input file is told by size and time, size alone, or every byte"
     )
     parser.add_argument("--timeout", type=float, metavar="S", help="seconds a well may take (default: no limit)")
     parser.add_argument("--dask", metavar="ADDRESS", help="do the work on the cluster of this Dask scheduler")

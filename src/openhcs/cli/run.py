@@ -32,6 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="OUT", help="output folder (default: beside the plate)")
     parser.add_argument("--plate", dest="moved_to", metavar="PATH", help="where the plate of a saved plan lies now")
     parser.add_argument("--shard", type=shard, metavar="I/N", help="do the I-th of N parts of the wells alone")
+    parser.add_argument("--rerun-from", metavar="STEP", help="make wells again though they are done, from this step on")
     options.add_json(parser, "print the outcome as one JSON object per plate")
     work.add_pipeline(parser)
     options.add_events(parser)

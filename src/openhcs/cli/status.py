@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from openhcs.cli import options
 from openhcs.cli.board import DONE, FAILED, WAITING
-from openhcs.cli.text import can_show, plate_map, size, table
+from openhcs.cli.text import can_show, duration, plate_map, size, table
 from openhcs.core.wells import plate_shape, row_name
 
 if TYPE_CHECKING:
@@ -63,6 +63,9 @@ def describe(found: Status) -> str:
     if found.memory:
         task, planned, measured = found.memory
         rows.append(("memory", f"{size(measured)} at most for one task ({task}), {size(planned)} were planned"))
+    if found.timings:
+        spent = sorted(found.timings.items(), key=lambda one: -one[1])
+        rows.append(("time", ", ".join(f"{name} {duration(seconds)}" for name, seconds in spent)))
     shape = plate_shape(list(found.wells))
     of_wells = {well: marks[state] for well, state in found.wells.items()}
     grid = plate_map(shape, [row_name(row) for row in range(shape[0])], of_wells, empty=" ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from openhcs.cli import options
 from openhcs.cli.paths import existing
@@ -38,7 +38,8 @@ def plate_job(
 
     def go(watch: Watch) -> RunResult:
         orchestrator = orchestrator_for(args, existing(plate, "plate"), config, output)
-        more = {} if getattr(args, "shard", None) is None else {"shard": args.shard}
+        given = {name: getattr(args, name, None) for name in ("shard", "rerun_from")}
+        more = {name: number(value) for name, value in given.items() if value is not None}
         return orchestrator.run(steps, on_event=watch.on_event, stop=watch.stop, **more)
 
     return Job(name=os.path.basename(os.path.abspath(plate)), config=config, go=go)
@@ -88,6 +89,11 @@ def take(args: Namespace, words: list[str]) -> list[str]:
 def is_plan_file(path: str) -> bool:
     """Return whether a word names a plan file and no pipeline file: by its end."""
     return path.lower().endswith(".json")
+
+
+def number(value: Any) -> Any:
+    """Return a text of digits as a number, all else as it is."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 def outputs_of(plates: list[str], output: str | None) -> list[str | None]:

@@ -66,6 +66,8 @@ def array_type(kind: str, *, slicewise: bool = False) -> Callable[[F], F]:
     def put(function: F) -> F:
         if not callable(function):
             raise InvalidType(f"array_type decorates a function, not {function!r}")
+        if getattr(function, "__dict__", {}).get(_MARK):
+            raise InvalidType(f"{function!r} takes arrays of {array_type_of(function).kind} already")
         try:
             setattr(function, _MARK, (kind, _SLICEWISE) if slicewise else (kind,))
         except (AttributeError, TypeError):

@@ -44,6 +44,7 @@ NGFF_VERSIONS = ("0.4", "0.5", "0.6")
 MISSING = ("error", "skip", "fill")
 ON_ERROR = ("continue", "stop")
 DURABILITY = ("full", "fast")
+INPUTS = ("mtime", "size", "deep")
 
 
 def _folder(value: object, name: str) -> str:
@@ -215,6 +216,8 @@ class GlobalPipelineConfig:
         "full" syncs each well to the disk before it counts, "fast" leaves that to the system.
     verify
         read every plane back before a well is published.
+    inputs
+        how a changed input file is told: "mtime" (size and time), "size" (size alone), "deep" (every byte).
     timeout
         seconds that a well may take before its worker process is ended and the well counts as failed;
         None: no limit. Threads cannot be ended, so it goes with worker processes alone.
@@ -232,6 +235,7 @@ class GlobalPipelineConfig:
     on_error: str = "continue"
     durability: str = "full"
     verify: bool = False
+    inputs: str = "mtime"
     timeout: float | None = None
     dask: str | None = None
 
@@ -246,6 +250,7 @@ class GlobalPipelineConfig:
         checks.one_of(self.missing, "missing", MISSING)
         checks.one_of(self.on_error, "on_error", ON_ERROR)
         checks.one_of(self.durability, "durability", DURABILITY)
+        checks.one_of(self.inputs, "inputs", INPUTS)
         put = checks.set_field
         put(self, "timeout", checks.optional(checks.seconds, self.timeout, "timeout"))
         checks.optional(checks.text, self.dask, "dask")

@@ -35,24 +35,28 @@ class PlaneState(Enum):
 class FileSource:
     """One page of an image file.
 
-    ``path`` is relative to the plate's root, with forward slashes.
+    ``path`` is relative to the plate's root, with forward slashes; ``digest`` is of the file's bytes, where
+    these tell whether it changed.
     """
 
     path: str
     page: int = 0
     size: int = 0
     mtime_ns: int = 0
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ZarrSource:
     """One plane of a Zarr array: the last two axes at the leading ``index``.
 
-    ``path`` is the array's path relative to the plate's root.
+    ``path`` is the array's path relative to the plate's root; ``digest`` is of the names, sizes and times of
+    its files, or of their bytes.
     """
 
     path: str
     index: tuple[int, ...] = ()
+    digest: str = ""
 
 
 Source = FileSource | ZarrSource

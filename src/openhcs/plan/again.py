@@ -36,7 +36,7 @@ def replaced(
     if step is None:
         config = _configured(config, settings)
     else:
-        place = _place(plan, step)
+        place = step_place(plan, step)
         _check_settings(settings, steps[place])
         changed = step_with(steps[place], steps[place].chains, **settings)
         steps = (*steps[:place], changed, *steps[place + 1 :])
@@ -97,8 +97,14 @@ def _origin(plan: Plan) -> Origin:
     return plan.origin
 
 
-def _place(plan: Plan, step: str | int) -> int:
-    """Return the place of a step by name or number."""
+def step_place(plan: Plan, step: str | int) -> int:
+    """Return the place of a step, from 0, by name or number.
+
+    Raises
+    ------
+    UnknownName, InvalidValue
+        no such step, or several of that name.
+    """
     names = [one.name for one in plan.recipe.steps]
     if isinstance(step, int) and not isinstance(step, bool):
         if not 1 <= step <= len(names):

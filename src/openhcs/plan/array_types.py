@@ -32,6 +32,11 @@ def torch_dtype(dtype: str, *, numbers: bool = False) -> str | None:
     return "int32" if numbers and dtype == "uint16" else _TORCH.get(dtype, dtype)
 
 
+def numpy_alone(chain: Chain) -> bool:
+    """Return whether a chain works with numpy arrays only: memory of other libraries is not seen from Python."""
+    return set(kinds_of(chain)) <= {NUMPY}
+
+
 def kinds_of(chain: Chain) -> tuple[str, ...]:
     """Return the kind of array that each function of a chain takes."""
     return tuple(call.array_type.kind for call in chain)
@@ -45,25 +50,32 @@ def conversions(steps: Sequence[FunctionStep], planned: Sequence[PlanStep], sour
     PlanError
         a library that is not installed, or one that would change the values.
     """
+    check_installed(steps, facts.absent)
     notes = []
     for step, plan in zip(steps, planned, strict=True):
         before = source if plan.number == 1 else planned[plan.number - 2].layer
         for chain in step.chains.values():
-            for kind in kinds_of(chain):
-                _check(plan, kind, before.dtype, facts)
+            _check(plan, kinds_of(chain)[0], before.dtype, facts)
             told = _told(kinds_of(chain), before.dtype)
             if told and (note := f"step {plan.number} ({plan.name}) takes {told}") not in notes:
                 notes.append(note)
     return notes
 
 
+def check_installed(steps: Sequence[FunctionStep], absent: Sequence[str]) -> None:
+    """Raise `PlanError` where a function takes arrays of a library that is not installed."""
+    for number, step in enumerate(steps, start=1):
+        for kind in (kind for chain in step.chains.values() for kind in kinds_of(chain)):
+            if kind in absent:
+                raise PlanError(
+                    f"step {number} ({step.name}) takes arrays of {kind}, which is not installed here: pip install "
+                    f"{LIBRARIES[kind]}",
+                    step=step.name,
+                )
+
+
 def _check(plan: PlanStep, kind: str, dtype: str, facts: Facts) -> None:
-    if kind in facts.absent:
-        raise PlanError(
-            f"step {plan.number} ({plan.name}) takes arrays of {kind}, which is not installed here: pip install "
-            f"{LIBRARIES[kind]}",
-            step=plan.name,
-        )
+    """Raise `PlanError` where the first function of a chain gets an array that its library would change."""
     if kind in facts.narrowing and dtype in NARROWED:
         raise PlanError(
             f"step {plan.number} ({plan.name}) takes arrays of {kind}, which makes {dtype} narrower without a word. "

@@ -183,7 +183,9 @@ class PlaneReader:
 def _type(cls: Any, name: str) -> type:
     """Return the type of a field of a source, as JSON knows it."""
     field = next(one for one in fields(cls) if one.name == name)
-    return str if field.default is MISSING else list if isinstance(field.default, tuple) else int
+    if field.default is MISSING or isinstance(field.default, str):
+        return str
+    return list if isinstance(field.default, tuple) else int
 
 
 def _source(cls: Any, names: Sequence[str], values: tuple[Any, ...]) -> Source:

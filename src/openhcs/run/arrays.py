@@ -15,6 +15,7 @@ import numpy as np
 from openhcs.core.array_types import ARRAY_API, LIBRARIES, NUMPY
 from openhcs.core.steps import DTYPES
 from openhcs.plan.array_types import torch_dtype
+from openhcs.run.devices import is_out_of_memory
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -65,23 +66,66 @@ def converted(array: Any, kind: str, device: Any = None, *, numbers: bool = Fals
         the library would change its values.
     """
     known = kind_of(array)
+    if kind == ARRAY_API and known == NUMPY and not array.dtype.isnative:
+        return _plain(array)
     if kind == known or (kind == ARRAY_API and known is not None):
         return array
+    try:
+        return _made(array, known, kind, device, numbers=numbers)
+    except (BufferError, TypeError, NotImplementedError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise
+        raise CannotConvertError(
+            f"an array of {known or type(array).__name__} cannot become {kind}: {error}"
+        ) from error
+
+
+def _made(array: Any, known: str | None, kind: str, device: Any, *, numbers: bool) -> Any:
     if kind == NUMPY:
         return to_numpy(array)
     if known in BY_DLPACK and kind in BY_DLPACK:
         _check_width(kind, dtype_name(array))
-        return importlib.import_module("jax.numpy" if kind == "jax" else kind).from_dlpack(array)
+        return _across(array.detach() if known == "torch" else array, kind, numbers=numbers)
     plain = _plain(array if isinstance(array, np.ndarray) else to_numpy(array))
     return _to_torch(plain, device, numbers=numbers) if kind == "torch" else _FROM_NUMPY[kind](plain, device)
+
+
+def _across(array: Any, kind: str, *, numbers: bool) -> Any:
+    """Return an array in another library, in memory of its own: the first may count on what it gave to stay."""
+    if kind == "jax":
+        jnp = importlib.import_module("jax.numpy")
+        return jnp.array(jnp.from_dlpack(array), copy=True)
+    if kind == "cupy":
+        return importlib.import_module("cupy").from_dlpack(array).copy()
+    torch = importlib.import_module("torch")
+    wanted = torch_dtype(dtype_name(array), numbers=numbers)
+    if wanted is None:
+        raise CannotConvertError("torch cannot compute in uint64; convert it before")
+    return torch.from_dlpack(array).to(getattr(torch, wanted), copy=True)
+
+
+def own(array: Any) -> Any:
+    """Return an array in memory that nobody else writes to, as its library copies; those that cannot change as is."""
+    kind = kind_of(array)
+    if kind == "torch":
+        return array.clone()
+    return array.copy() if kind in {NUMPY, "cupy"} else array
+
+
+def version_of(array: Any) -> object:
+    """Return what changes when an array is written to: torch counts, jax and tensorflow arrays never change."""
+    kind = kind_of(array)
+    if kind == "torch":
+        return array._version
+    return 0 if kind in {"jax", "tensorflow"} else None
 
 
 def to_numpy(array: Any) -> Array:
     """Return an array as numpy, with memory of its own unless it is numpy already."""
     kind = kind_of(array)
     if kind == NUMPY:
-        own: Array = np.asarray(array)
-        return own
+        plain: Array = np.asarray(array)
+        return plain
     if kind == "torch":
         tensor = array.detach().cpu()
         array = tensor.resolve_conj().resolve_neg().numpy()
@@ -123,7 +167,8 @@ def _plain(array: Array) -> Array:
     """Return a numpy array in the machine's byte order, contiguous and writeable, as other libraries want it."""
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
-    return array if array.flags.c_contiguous and array.flags.writeable else array.copy(order="C")
+    plain = array.flags.c_contiguous and array.flags.writeable and min(array.strides, default=0) >= 0
+    return array if plain else array.copy(order="C")
 
 
 def _check_width(kind: str, dtype: str) -> None:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import errno
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from openhcs.errors import AccessDenied, OpenHCSError, OutOfBudget, StorageError, StorageFull, from_oserror
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from openhcs.io.fsops import FileOps
     from openhcs.ledger.ledger import Ledger
 
@@ -74,11 +76,12 @@ class Job(Protocol[T_contra]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A task that committed: raw bytes read, bytes stored, seconds."""
+    """A task that committed: raw bytes read, bytes stored, seconds, and those of its parts by name."""
 
     bytes_in: int
     bytes_out: int
     seconds: float
+    timings: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

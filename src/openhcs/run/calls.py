@@ -19,7 +19,7 @@ from openhcs.core.special import LABELS, OBJECT
 from openhcs.core.steps import DTYPES
 from openhcs.errors import StepError
 from openhcs.run import note
-from openhcs.run.arrays import bytes_of, converted, kind_of, shape_problem, to_numpy
+from openhcs.run.arrays import bytes_of, converted, kind_of, own, shape_problem, to_numpy, version_of
 from openhcs.run.devices import in_parts, slot
 from openhcs.run.values import NoSuchValueError, plain_kind, settled
 
@@ -171,24 +171,42 @@ def call_elsewhere(call: Call, stack: Any, known: Mapping[str, Any]) -> tuple[An
     """Return what a call makes of a stack in the memory of another library, or coming from one."""
     kind, slicewise = call.array_type
     with slot(kind, bytes_of(stack)) as device:
-        given = {name: _handed_over(known[name], kind, device) for name in call.inputs}
+        planes = int(stack.shape[0])
 
         def once(part: slice) -> tuple[Any, ...]:
-            mine = stack
+            mine, cut = stack, range(*part.indices(planes))
             if slicewise:
                 # What a call wrote into before it ran out of memory must not be seen by the next try.
-                mine = stack[part].copy() if kind_of(stack) == NUMPY else stack[part, ...]
-            result = call(converted(mine, kind, device), **given)
+                mine = to_numpy(stack)[part].copy()
+            given = {
+                name: _handed_over(_part_of(known[name], part, planes, len(cut)), kind, device) for name in call.inputs
+            }
+            handed = converted(mine, kind, device)
+            version = version_of(handed)
+            result, holders = _take(partial(call, **given), handed)
+            several = isinstance(result, tuple)
             if problem := _form_problem(result, [one.name for one in call.outputs]):
                 raise BadResultError(problem)
-            image, *more = result if isinstance(result, tuple) else (result,)
+            image, *more = result if several else (result,)
+            if image is handed and version is not None and version == version_of(handed):
+                image = mine
+            elif holders > FRESH[several, False] or getattr(image, "_base", None) is not None:
+                image = own(image)
             return (image_of_any_kind(image), *map(plain_value, more))
 
         if not slicewise:
             image, *more = once(slice(None))
         else:
-            image, *more = in_parts(once, len(stack), joined=partial(_joined, call))
+            image, *more = in_parts(once, planes, joined=partial(_joined, call))
     return image, tuple(more)
+
+
+def _part_of(value: Any, part: slice, planes: int, count: int) -> Any:
+    """Return the planes of a special input that go with a part of a stack; one that has no planes of it, whole."""
+    if isinstance(value, list):
+        return [_part_of(one, part, planes, count) for one in value]
+    plane_wise = count < planes and kind_of(value) is not None and len(value.shape) == 3 and len(value) == planes
+    return value[part] if plane_wise else value
 
 
 def _handed_over(value: Any, kind: str, device: Any) -> Any:
@@ -215,10 +233,10 @@ def image_of_any_kind(image: Any) -> Any:
     if kind in {NUMPY, None}:
         if problem := _problem(image):
             raise BadResultError(problem)
-        image = np.array(image)
+        image = np.asarray(image)
     elif problem := shape_problem(image):
         raise BadResultError(problem)
-    return image[None] if len(image.shape) == 2 else image
+    return image[None, ...] if len(image.shape) == 2 else image
 
 
 def plain_value(value: Any) -> Any:

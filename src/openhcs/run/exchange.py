@@ -203,8 +203,10 @@ def handed(take: Take, group: Group, makers: Sequence[Group], values: Sequence[A
     by_channel: dict[int, dict[Key, Array]] = {}
     for maker, planes in zip(makers, values, strict=True):
         by_channel.setdefault(maker.inputs[0][3] if take.several else 0, {}).update(planes)
+    # A channel that lacks a plane has no objects there.
+    none = np.zeros_like(next(plane for planes in by_channel.values() for plane in planes.values()))
     stacks = [
-        read_only(np.stack([planes[key] for key in label_keys(group.inputs)]))
+        read_only(np.stack([planes.get(key, none) for key in label_keys(group.inputs)]))
         for _, planes in sorted(by_channel.items())
     ]
     return stacks if take.several else stacks[0]

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from openhcs.run.pool import Executor, Outcome
 
 DERIVE_EVERY_S = 10.0
+FILES_TOLD = 50
+"""Files of a failed task that its note names."""
 
 
 def execute(
@@ -50,6 +52,7 @@ def execute(
     ops: FileOps | None = None,
     shard: tuple[int, int] | None = None,
     client: Any = None,
+    rerun_from: int | None = None,
 ) -> RunResult:
     """Run every task of a plan that is not committed yet, and return what came of it.
 
@@ -72,6 +75,8 @@ def execute(
         a stage after a step over wells waits for all of them, so they are run once more for each.
     client
         a `distributed.Client` whose cluster does the work; None: as the plan's configuration says.
+    rerun_from
+        number of a step: wells are made again even if they are done, from the stage on that this step is in.
 
     Raises
     ------
@@ -80,29 +85,33 @@ def execute(
     Stopped
         ``stop`` was set before all wells were done.
     """
-    durable = plan.recipe.config.durability == "full"
-    job = Job(
-        output=os.path.abspath(output),
-        index=replace(plan.index, planes=()),
-        recipe=plan.recipe,
-        stage=plan.stages[-1],
-        chains=(),
-        ops=ops or FileOps(durable=durable),
-    )
+    ops = ops or FileOps(durable=plan.recipe.config.durability == "full")
     mine = plan if shard is None else plan.shard(*shard)
     batches = []
     before: Sequence[Task] = ()
-    for stage, own in zip(plan.stages, mine.stages, strict=True):
+    for (stage, job), own in zip(jobs_of(plan, steps, os.path.abspath(output), ops), mine.stages, strict=True):
         after = frozenset(task.id for task in before) if shard else frozenset()
-        batches.append(Batch(_job(job, stage, steps), own.tasks, _heading(plan, stage), after))
+        again = rerun_from is not None and rerun_from <= stage.skipped + len(stage.recipe.steps)
+        batches.append(Batch(job, own.tasks, _heading(plan, stage), after, again))
         before = stage.tasks
     return carry_out(mine, batches, exist=exist, on_event=on_event, stop=stop, whole=plan, client=client)
 
 
-def _job(job: Job, stage: Stage, steps: Sequence[FunctionStep]) -> Job:
-    """Return the job of one stage: its functions alone."""
-    own = steps[stage.skipped : stage.skipped + len(stage.recipe.steps)]
-    return replace(job, stage=replace(stage, tasks=()), chains=tuple(step.chains for step in own))
+def jobs_of(plan: Plan, steps: Sequence[FunctionStep], output: str, ops: FileOps) -> list[tuple[Stage, Job]]:
+    """Return every stage of a plan with the job of its tasks: its functions alone."""
+    found = []
+    for stage in plan.stages:
+        own = steps[stage.skipped : stage.skipped + len(stage.recipe.steps)]
+        job = Job(
+            output=output,
+            index=replace(plan.index, planes=()),
+            recipe=plan.recipe,
+            stage=replace(stage, tasks=()),
+            chains=tuple(step.chains for step in own),
+            ops=ops,
+        )
+        found.append((stage, job))
+    return found
 
 
 def _heading(plan: Plan, stage: Stage) -> str:
@@ -118,13 +127,15 @@ def _heading(plan: Plan, stage: Stage) -> str:
 class Batch:
     """Tasks that are done together, before those of the next batch begin; ``heading`` is told then.
 
-    ``after`` are tasks that must be committed before, by others where they are not of this run.
+    ``after`` are tasks that must be committed before, by others where they are not of this run; ``again``:
+    they are done even if they are committed.
     """
 
     job: AnyJob[Any]
     tasks: Sequence[Task]
     heading: str = ""
     after: frozenset[str] = frozenset()
+    again: bool = False
 
 
 class Work(Protocol):
@@ -260,7 +271,10 @@ class _Run:
             task.id
             for batch in self.batches
             for task in batch.tasks
-            if (record := records.get(task.id)) and record["plan"] == self.plan.id and record["inputs"] == task.inputs
+            if not batch.again
+            and (record := records.get(task.id))
+            and record["plan"] == self.plan.id
+            and record["inputs"] == task.inputs
         }
 
     def _work_and_tell(self, batches: Sequence[Batch]) -> None:
@@ -314,13 +328,18 @@ class _Run:
                     bytes_in=ended.bytes_in,
                     bytes_out=ended.bytes_out,
                     seconds=ended.seconds,
+                    timings=ended.timings,
                 )
             )
             return
         error = ended.error
         failure = Failure(well=well, step=error.step or "", message=str(error), traceback=ended.traceback)
         self.failed.append(failure)
-        self.ledger.notes.fail(well, {"step": failure.step, "message": failure.message, "traceback": failure.traceback})
+        self.ledger.notes.fail(
+            well,
+            {"step": failure.step, "message": failure.message, "traceback": failure.traceback}
+            | {"site": error.site, "inputs": _files(outcome.task)},
+        )
         self.tell(Event(kind="well_failed", well=well, message=failure.message))
         if self.plan.config.on_error == "stop" or fatal(error):
             self.gave_up = True
@@ -364,6 +383,12 @@ class _Run:
 
     def _finished(self, result: RunResult) -> None:
         self.tell(Event(kind="finished", bytes_in=result.bytes_in, bytes_out=result.bytes_out, seconds=result.seconds))
+
+
+def _files(task: Task) -> list[str]:
+    """Return the files that a task reads, those told in a failure's note."""
+    sources = (plane.source for plane in getattr(task, "planes", ()) if plane.source is not None)
+    return list(dict.fromkeys(source.path for source in sources))[:FILES_TOLD]
 
 
 def choose(plan: Work, tasks: int, client: Any = None) -> Executor:

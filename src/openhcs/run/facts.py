@@ -32,6 +32,11 @@ NEEDS = {TABLE: "pyarrow", ROI: "roifile"}
 """Libraries that kinds of special outputs are stored with."""
 
 
+def absent_kinds() -> tuple[str, ...]:
+    """Return the kinds of arrays whose library is not installed."""
+    return tuple(sorted(kind for kind, name in LIBRARIES.items() if not find_spec(name)))
+
+
 def gather(
     output: str,
     *,
@@ -52,7 +57,7 @@ def gather(
         fingerprints=fingerprints or {},
         measured=measured(output) if begun else {},
         store_output=output.rstrip("/").endswith(".zarr"),
-        absent=tuple(sorted(kind for kind, name in LIBRARIES.items() if not find_spec(name))),
+        absent=absent_kinds(),
         narrowing=() if os.environ.get("JAX_ENABLE_X64", "0").lower() in {"1", "true"} else ("jax",),
         lacking={
             kind: f"pip install 'openhcs[tables]' ({name})" for kind, name in NEEDS.items() if not find_spec(name)

@@ -178,8 +178,9 @@ def _answer(future: Any, task: Task, ledger: Ledger) -> Report | Broken:
     record = next(iter(ledger.places.newest(task.id).values()), None)
     if future.status == "finished" and record is not None:
         stored = sum(one["bytes"] for one in record["objects"])
-        seconds = float(record.get("timings", {}).get("seconds", 0.0))
-        return Report(bytes_in=task.bytes_in, bytes_out=stored, seconds=seconds)
+        told = record.get("timings", {})
+        seconds, parts = float(told.get("seconds", 0.0)), told.get("parts", {})
+        return Report(bytes_in=task.bytes_in, bytes_out=stored, seconds=seconds, timings=parts)
     said = f"{type(error).__name__}: {error}" if error is not None else "it has no commit record"
     lost = WorkerLost(
         f"well {task.well}: its worker on the cluster was lost again and again, likely out of memory: planned "

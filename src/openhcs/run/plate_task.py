@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from openhcs.plan.layers import PLACE
@@ -28,6 +29,7 @@ class PlateTaskRun:
         self._task = task
         self._ledger = ledger
         (self._step,) = job.stage.recipe.steps
+        self.timings: dict[str, float] = {}
         self._keeper = Keeper(
             job.stage.recipe.values,
             well=PLATE,
@@ -38,6 +40,7 @@ class PlateTaskRun:
 
     def run(self) -> dict[str, Any]:
         """Call the functions and return the commit record."""
+        start = time.perf_counter()
         given = {one.value.name: self._gathered(one) for one in self._job.stage.given}
         several = {take.name: take.several for take in self._step.takes}
         for number, at in enumerate(places_of(self._step, [one for found in given.values() for one in found])):
@@ -51,6 +54,7 @@ class PlateTaskRun:
             key = tuple(0 if label is None else label for label in at)
             for name, value in made.items():
                 self._keeper.keep(name, value, key, number)  # type: ignore[arg-type]
+        self.timings[f"{self._step.number} {self._step.name}"] = time.perf_counter() - start
         return {
             "well": PLATE,
             "plan": self._job.recipe.plan_id,

@@ -15,10 +15,13 @@ import xxhash
 from openhcs.constants.constants import GroupBy
 from openhcs.core.plate import PlaneState
 from openhcs.core.special import OBJECT
-from openhcs.errors import InputError, NotFound, PlanError, StepError, StorageError
+from openhcs.errors import InputError, NotFound, OpenHCSError, PlanError, StepError, StorageError
+from openhcs.ledger.ledger import Ledger
+from openhcs.plan.array_types import numpy_alone
 from openhcs.plan.bind import pipeline_planes, readable, source_layer
 from openhcs.plan.facts import Probed
 from openhcs.plan.layers import PASS, PLACE, Group, groups_of, label_keys, stack_keys
+from openhcs.plan.model import Plan
 from openhcs.plan.partition import first_step, next_keys, settled
 from openhcs.plan.values import Exchange, Links, agree, place_of, takes_by
 from openhcs.run.calls import Made, Place, call_chain, call_over_wells
@@ -31,7 +34,6 @@ if TYPE_CHECKING:
 
     from openhcs.core.plate import Key, Plane, PlateIndex
     from openhcs.core.steps import FunctionStep
-    from openhcs.errors import OpenHCSError
     from openhcs.plan.parts import PlanStep
     from openhcs.plan.values import Place as At
 
@@ -74,6 +76,25 @@ def probe(index: PlateIndex, steps: Sequence[FunctionStep], wells: Sequence[str]
             for number, one in found.items()
         }
     return found
+
+
+def known_from(output: str, index: PlateIndex, prints: Mapping[int, str]) -> Mapping[int, Probed] | None:
+    """Return what the probe of an output's plan found, if its steps and its plate are these; else None.
+
+    So going on with an output reads no pixel before its first task.
+    """
+    try:
+        plan = Plan.from_json(Ledger(output).plan_json())
+    except OpenHCSError:
+        return None
+    origin = plan.origin
+    if origin is None or dict(origin.facts.fingerprints) != dict(prints) or plan.index.name != index.name:
+        return None
+    try:
+        same = plan.recipe.source == source_layer(readable(pipeline_planes(index)[0]))
+    except OpenHCSError:
+        return None
+    return origin.facts.probed if same else None
 
 
 def _first(plate: PlateIndex, steps: Sequence[FunctionStep], wells: Sequence[str], read: Read) -> dict[int, Probed]:
@@ -184,7 +205,7 @@ class _Probe:
                 dtype=out.dtype.name,
                 plane_shape=(out.shape[1], out.shape[2]),
                 labels={name: array.dtype.name for name, array in made.labels.items()},
-                scratch=round((taken.bytes - size) / stack.nbytes, 2),
+                scratch=round((taken.bytes - size) / stack.nbytes, 2) if numpy_alone(step.chains[chain]) else None,
                 values=_kinds(step, made),
                 arrays=arrays,
                 same=made.same and _digest(out) == before,
@@ -341,6 +362,7 @@ def _agreed(step: FunctionStep, planned: PlanStep, results: dict[str | None, Pro
             )
     if not results:
         raise _NothingToDoError(f"step {planned.number} ({step.name}) has nothing to work on.", step=step.name)
-    scratch = max(one.scratch for one in results.values() if one.scratch is not None)
+    known = [one.scratch for one in results.values()]
+    scratch = None if None in known else max(one for one in known if one is not None)
     most = max(results.values(), key=lambda one: one.planes_in)
     return replace(most, labels=labels, values=values, arrays=arrays, same=same, scratch=scratch)

@@ -18,7 +18,8 @@ class Status:
     """Wells of an output by state: "done", "failed" or "waiting"; only commits are trusted.
 
     ``memory`` is of the task that took most: its well, bytes planned and bytes measured; None where none
-    was measured.
+    was measured. ``timings`` are seconds over all committed wells: read, store, and each step by number and
+    name.
     """
 
     output: str
@@ -26,6 +27,7 @@ class Status:
     wells: Mapping[str, str]
     failures: Mapping[str, Failure] = field(default_factory=dict)
     memory: tuple[str, int, int] | None = None
+    timings: Mapping[str, float] = field(default_factory=dict)
 
 
 def status(output: str | Path) -> Status:
@@ -50,8 +52,26 @@ def status(output: str | Path) -> Status:
         well = task["well"]
         committed = well in records and records[well]["plan"] == plan["plan"]
         wells[well] = "done" if committed else "failed" if well in failures else "waiting"
-    memory = _most_memory(record for record in records.values() if record["plan"] == plan["plan"])
-    return Status(output=str(output), plan_id=plan["plan"], wells=wells, failures=failures, memory=memory)
+    ours = [record for record in records.values() if record["plan"] == plan["plan"]]
+    return Status(
+        output=str(output),
+        plan_id=plan["plan"],
+        wells=wells,
+        failures=failures,
+        memory=_most_memory(ours),
+        timings=_timings(ours),
+    )
+
+
+def _timings(records: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    total: dict[str, float] = {}
+    for record in records:
+        timings = record.get("timings")
+        parts = timings.get("parts", {}) if isinstance(timings, dict) else {}
+        for name, seconds in parts.items() if isinstance(parts, dict) else ():
+            if type(seconds) in (int, float):
+                total[name] = total.get(name, 0.0) + seconds
+    return total
 
 
 def _most_memory(records: Iterable[Mapping[str, Any]]) -> tuple[str, int, int] | None:

@@ -37,7 +37,7 @@ from openhcs.run.sinks import Place, make_sink, states_of
 from openhcs.run.vendor import keep_documents
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from openhcs.core.plate import Key, Plane, PlateIndex
     from openhcs.core.steps import Chain
@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
+READ, STORE = "read", "store"
+"""Parts of a task's time beside its steps, which are told by number and name."""
 WORK = "work"
 """Folder in staging for intermediates that a disk or zarr backend keeps."""
 
@@ -61,7 +63,8 @@ class Job:
     """What all tasks of a stage share; sent to each worker once.
 
     ``index`` is the plate without its planes; ``recipe`` is the whole plan's, ``stage`` is without tasks;
-    ``chains`` are the functions of the stage, step by step; ``ops`` changes the output's files.
+    ``chains`` are the functions of the stage, step by step; ``ops`` changes the output's files. ``watch`` is told
+    of each call before it is made: where it is, and its stack (n, y, x).
     """
 
     output: str
@@ -70,6 +73,7 @@ class Job:
     stage: Stage
     chains: tuple[Mapping[str | None, Chain], ...]
     ops: FileOps
+    watch: Callable[[str, Array], None] | None = None
 
     def do(self, task: Task | PlateTask) -> Report:
         """Run a task and commit what it made."""
@@ -86,17 +90,20 @@ def run_task(job: Job, task: Task | PlateTask) -> Report:
     start = time.perf_counter()
     ledger = Ledger(job.output, job.ops)
     with ledger.stage(task.id) as staging, PeakOfTask() as memory:
-        run = PlateTaskRun(job, task, staging, ledger) if isinstance(task, PlateTask) else _TaskRun(job, task, staging)
+        run = PlateTaskRun(job, task, staging, ledger) if isinstance(task, PlateTask) else TaskRun(job, task, staging)
         record = run.run()
         record["memory"] = {"planned": task.peak_bytes, "measured": memory.bytes, "spill": job.stage.recipe.spill}
-        record["timings"] = {"seconds": round(time.perf_counter() - start, 4)}
-        ledger.commit(staging, record)
+        timings = {name: round(seconds, 4) for name, seconds in run.timings.items()}
+        record["timings"] = {"seconds": round(time.perf_counter() - start, 4), "parts": timings}
         stored = sum(one.bytes for one in staging.ops.written)
-    return Report(bytes_in=task.bytes_in, bytes_out=stored, seconds=time.perf_counter() - start)
+        record["bytes_out"] = stored
+        ledger.commit(staging, record)
+    seconds = time.perf_counter() - start
+    return Report(bytes_in=task.bytes_in, bytes_out=stored, seconds=seconds, timings=timings)
 
 
-class _TaskRun:
-    """One run of one task."""
+class TaskRun:
+    """One run of one task: reads, calls, stores into ``staging`` and gives the record to commit."""
 
     def __init__(self, job: Job, task: Task, staging: Staging) -> None:
         self.job = job
@@ -120,8 +127,16 @@ class _TaskRun:
         )
         self.numbers = [{group.first: number for number, group in enumerate(groups)} for groups in self.groups]
         self.reader = reader_for(job.index, job.stage, job.recipe, job.output)
+        self.timings: dict[str, float] = {}
+
+    def _spent(self, part: str, since: float) -> float:
+        """Add what has passed since a moment to the time of a part, and return the moment it is now."""
+        now = time.perf_counter()
+        self.timings[part] = self.timings.get(part, 0.0) + now - since
+        return now
 
     def run(self) -> dict[str, Any]:
+        """Return the record of what was stored."""
         try:
             if self.recipe.steps:
                 self._run_steps()
@@ -198,10 +213,15 @@ class _TaskRun:
 
     def _carry(self, call: Scheduled, boxes: Mapping[int, Mailbox]) -> None:
         """Make a call and pass on what it made; nothing of it is held when this returns."""
+        start = time.perf_counter()
         stack = boxes[call.step].take(call.group) if call.step else self._read_stack(call.group)
+        start = self._spent(READ, start)
         if not call.step:
             self._keep(0, call.group.inputs, stack)
+            start = self._spent(STORE, start)
+        step = self.recipe.steps[call.step]
         made = self._call(call, stack)
+        start = self._spent(f"{step.number} {step.name}", start)
         del stack
         self._keep_labels(call, made)
         for name, value in made.values.items():
@@ -212,6 +232,7 @@ class _TaskRun:
         self._keep(call.step + 1, call.group.outputs, planes)
         if call.step + 1 in boxes:
             boxes[call.step + 1].put(call.group.outputs, planes)
+        self._spent(STORE, start)
 
     def _sinks_after(self, number: int) -> list[Sink]:
         return [sink for target, sink in zip(self.recipe.targets, self.sinks, strict=True) if target.after == number]
@@ -291,6 +312,8 @@ class _TaskRun:
             return Made(stack, {}, {})
         step = self.recipe.steps[call.step]
         site, where = call.group.inputs[0][1], self._where(call.group)
+        if self.job.watch is not None:
+            self.job.watch(f"step {step.number} {step.name} on {where}", stack)
         passes = step.passes and self.job.stage.passes_on
         if passes:
             stack.flags.writeable = False

@@ -130,7 +130,7 @@ def on_jax(stack):
 
 @array_type("array_api")
 def on_any(stack):
-    return stack.__array_namespace__().sum(stack, axis=0)
+    return stack.__array_namespace__().sum(stack, axis=0, dtype=stack.dtype)
 
 
 def test_a_chain_changes_kind_only_where_functions_do_and_ends_as_numpy():
