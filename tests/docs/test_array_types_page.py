@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from scipy import ndimage
+
+pytest.importorskip("torch")
 
 from openhcs import PipelineOrchestrator, open_plate
 from openhcs.core.array_types import LIBRARIES

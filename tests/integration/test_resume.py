@@ -170,7 +170,7 @@ def broken_pipeline(folder):
                     raise KeyError("nuclei")
                 return stack
 
-            steps = [FunctionStep((fails_on_some, {"bad": BAD}), variable_components=[], out="same", out_dtype="uint16")]
+            steps = [FunctionStep((fails_on_some, {"bad": BAD}), None, [], out="same", out_dtype="uint16")]
             """
         )
     )

@@ -11,7 +11,11 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 FACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-LOCKED = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "requirements" / "test.txt").read_text("utf-8"), re.MULTILINE))
+LOCKED = dict(
+    re.findall(
+        r"^([\w.-]+)==([^\s;]+)(?: ; .+)?$", (ROOT / "requirements" / "test.txt").read_text("utf-8"), re.MULTILINE
+    )
+)
 EXTRAS = FACTS["project"]["optional-dependencies"]
 DECLARED = [
     *FACTS["project"]["dependencies"],

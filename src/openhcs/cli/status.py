@@ -47,7 +47,7 @@ def as_dict(found: Status) -> dict[str, object]:
     failures = {well: {"step": failed.step, "message": failed.message} for well, failed in found.failures.items()}
     told: dict[str, object] = {"output": str(found.output), "plan": found.plan_id, "wells": dict(found.wells)}
     memory = dict(zip(("task", "planned", "measured"), found.memory, strict=True)) if found.memory else None
-    return told | {"failures": failures, "memory": memory}
+    return told | {"failures": failures, "memory": memory, "timings": dict(found.timings)}
 
 
 def describe(found: Status) -> str:

@@ -175,16 +175,21 @@ def test_a_pipeline_file_that_is_not_there_is_input_not_found(orchestrated, caps
 def test_status_tells_each_well(monkeypatch, tmp_path, capsys) -> None:
     wells = {"A01": "done", "A02": "failed", "A03": "waiting"}
     memory = ("A01", 38 * 10**6, 33 * 10**6)
-    found = SimpleNamespace(output="out", plan_id="3f9c", wells=wells, failures={"A02": FAILURE}, memory=memory)
+    timings = {"read": 1.5, "1 blur": 75.0}
+    found = SimpleNamespace(
+        output="out", plan_id="3f9c", wells=wells, failures={"A02": FAILURE}, memory=memory, timings=timings
+    )
     fakes.install(monkeypatch, "openhcs.run.status", status=lambda _: found)
     assert main(["status", str(tmp_path), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["wells"] == wells
     assert told["failures"]["A02"] == {"step": "gaussian", "message": "ValueError: bad sigma"}
+    assert told["timings"] == timings
     assert told["memory"] == {"task": "A01", "planned": 38 * 10**6, "measured": 33 * 10**6}
     assert main(["status", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
     assert "1 done, 1 failed, 1 waiting of 3" in shown
+    assert "1 blur 1 min 15 s, read 1.5 s" in shown
     assert "33.0 MB at most for one task (A01), 38.0 MB were planned" in shown
     assert "A  ●  ✗  ·" in shown
     assert "A02 failed in gaussian: ValueError: bad sigma" in shown

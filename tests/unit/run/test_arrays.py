@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import functools
 
-import array_api_strict
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from openhcs import FunctionStep, array_type, special_inputs, special_outputs
-from openhcs.core.array_types import LIBRARIES, ArrayType, array_type_of
-from openhcs.core.steps import parse_chain
-from openhcs.errors import InvalidType, InvalidValue, StepError
-from openhcs.run.arrays import CannotConvertError, converted, dtype_name, kind_of, to_numpy
-from openhcs.run.calls import Place, call_chain
+array_api_strict = pytest.importorskip("array_api_strict")
+jax = pytest.importorskip("jax")
+torch = pytest.importorskip("torch")
+
+from openhcs import FunctionStep, array_type, special_inputs, special_outputs  # noqa: E402
+from openhcs.core.array_types import LIBRARIES, ArrayType, array_type_of  # noqa: E402
+from openhcs.core.steps import parse_chain  # noqa: E402
+from openhcs.errors import InvalidType, InvalidValue, StepError  # noqa: E402
+from openhcs.run.arrays import CannotConvertError, converted, dtype_name, kind_of, to_numpy  # noqa: E402
+from openhcs.run.calls import Place, call_chain  # noqa: E402
 
 WHOLE = ("bool", "uint8", "int8", "int16", "int32", "float16", "float32", "complex64")
 """Dtypes that every library here holds as they are."""
@@ -63,7 +63,7 @@ def test_memory_is_shared_on_the_way_to_torch_and_never_on_the_way_back():
     back = to_numpy(tensor)
     tensor += 1
     assert back.max() == 1
-    from_jax = to_numpy(jnp.ones((2, 2)))
+    from_jax = to_numpy(jax.numpy.ones((2, 2)))
     from_jax += 1
     assert from_jax.flags.writeable
 

@@ -7,6 +7,8 @@ import threading
 import numpy as np
 import pytest
 
+pytest.importorskip("torch")
+
 from openhcs import array_type, special_outputs
 from openhcs.core.steps import parse_chain
 from openhcs.errors import OutOfBudget, StepError
