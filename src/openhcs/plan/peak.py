@@ -26,9 +26,13 @@ if TYPE_CHECKING:
     from openhcs.plan.held import Passed
     from openhcs.plan.layers import Group
     from openhcs.plan.model import Recipe
-    from openhcs.plan.parts import LabelTarget, Target
+    from openhcs.plan.parts import LabelTarget, Layer, Target
     from openhcs.plan.schedule import Scheduled
 
+AHEAD = 2
+"""Planes that are read while functions work."""
+AHEAD_FROM = 2**18
+"""Bytes of a plane from which on that is done."""
 MARGIN = 1.1
 """What is predicted is raised by a tenth."""
 RESERVED = 4 * 10**6
@@ -67,7 +71,18 @@ def peak_bytes(recipe: Recipe, keys: tuple[Key, ...], well: str, *, threads: int
             heap.free(heap.take(change.bytes), change.bytes)
         else:
             places[change.name] = heap.take(change.bytes)
-    return int((RESERVED + heap.top) * MARGIN)
+    return int((RESERVED + heap.top + ahead_bytes(recipe, keys)) * MARGIN)
+
+
+def reads_ahead(layer: Layer) -> bool:
+    """Return whether planes are read ahead: not those so small that handing them over costs more than it saves."""
+    return plane_bytes(layer) >= AHEAD_FROM
+
+
+def ahead_bytes(recipe: Recipe, keys: tuple[Key, ...]) -> int:
+    """Return what planes take that are read while functions work."""
+    several = bool(recipe.steps) and len(keys) > 1 and reads_ahead(recipe.source)
+    return min(AHEAD, len(keys) - 1) * plane_bytes(recipe.source) if several else 0
 
 
 def live_peak(recipe: Recipe, keys: tuple[Key, ...], well: str, *, threads: int = 1) -> int:
@@ -76,7 +91,7 @@ def live_peak(recipe: Recipe, keys: tuple[Key, ...], well: str, *, threads: int 
     for change in changes(recipe, keys, well, threads=threads):
         peak = max(peak, live + change.bytes)
         live += 0 if change.passing else change.bytes
-    return peak
+    return peak + ahead_bytes(recipe, keys)
 
 
 def changes(recipe: Recipe, keys: tuple[Key, ...], well: str, *, threads: int = 1) -> Iterator[Change]:

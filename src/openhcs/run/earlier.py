@@ -81,9 +81,10 @@ class StoredReader:
     def _handle(self, folder: Path) -> Any:
         from openhcs.io.zarr_array import open_handle
 
-        if self._open is None or self._open[0] != folder:
-            self._open = (folder, open_handle(folder))
-        return self._open[1]
+        known = self._open
+        if known is None or known[0] != folder:
+            self._open = known = (folder, open_handle(folder))
+        return known[1]
 
     def close(self) -> None:
         """Forget the open array."""

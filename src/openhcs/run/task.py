@@ -21,6 +21,7 @@ from openhcs.plan.layers import PASS, filled_by_step, groups_by_step, label_keys
 from openhcs.plan.model import PlateTask
 from openhcs.plan.schedule import STORED_AS_READ, schedule
 from openhcs.plan.units import unit_of
+from openhcs.run.ahead import Ahead
 from openhcs.run.attempt import Report
 from openhcs.run.calls import Made, call_chain
 from openhcs.run.calls import Place as CallPlace
@@ -204,7 +205,16 @@ class TaskRun:
 
     def _run_steps(self) -> None:
         boxes = self._mailboxes()
-        for call in schedule(self.recipe, self.task.keys, self.task.well):
+        calls = schedule(self.recipe, self.task.keys, self.task.well)
+        keys = [key for call in calls if call.step == 0 for key in call.group.inputs]
+        self.ahead = Ahead(keys, self.recipe.source, lambda key, room: self._read(self.planes[key], room))
+        try:
+            self._make(calls, boxes)
+        finally:
+            self.ahead.close()
+
+    def _make(self, calls: tuple[Scheduled, ...], boxes: Mapping[int, Mailbox]) -> None:
+        for call in calls:
             if call.step == STORED_AS_READ:
                 for sink in self._sinks_after(0):
                     self._pass_on(self.planes[call.group.inputs[0]], sink)
@@ -294,7 +304,7 @@ class TaskRun:
         layer = self.recipe.source
         stack = np.empty((len(group.inputs), *layer.plane_shape), layer.dtype)
         for key, room in zip(group.inputs, stack, strict=True):
-            self._read(self.planes[key], room)
+            self.ahead.into(key, room)
         return stack
 
     def _read(self, plane: Plane, room: Array) -> None:

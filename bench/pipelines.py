@@ -1,0 +1,144 @@
+"""What a pipeline costs beside its functions: ratios of runs in turn, median of five.
+
+    python bench/pipelines.py            about six minutes on two cores
+    python bench/pipelines.py --quick    fewer sites
+
+The floor is a loop that reads with tifffile, calls the same functions and keeps nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import scipy.ndimage
+import tifffile
+
+from compare import in_turn, ratio, row
+from openhcs import FunctionStep, GlobalPipelineConfig, PipelineOrchestrator
+from openhcs.run import pixels
+from openhcs.run.plates import index_plate
+from openhcs.testing.synthetic import make_plate
+
+SERIAL = GlobalPipelineConfig(num_workers=1, use_threading=True)
+COMPUTE_S = 0.052
+LATENCY_S = 0.025
+
+
+def burn(stack, seconds=COMPUTE_S):
+    """Blur a stack again and again until a time of the process has gone by."""
+    until = time.thread_time() + seconds
+    made = stack
+    while time.thread_time() < until:
+        made = scipy.ndimage.uniform_filter1d(stack, 3, axis=-1)
+    return made
+
+
+def brightest(stack):
+    return stack.max(axis=0)
+
+
+def nothing(stack):
+    return stack
+
+
+class Bench:
+    def __init__(self, folder: Path, *, quick: bool) -> None:
+        self.folder = folder
+        self.wells = 4 if quick else 8
+        self.plate = make_plate(
+            folder / "P", wells=self.wells, sites=4, channels=["DAPI"], size=(1080, 1080), compression=None
+        )
+        index = index_plate(self.plate)
+        self.files = [f"{index.root}/{plane.source.path}" for plane in index.planes]
+
+    def run(self, steps, config=SERIAL, plate=None):
+        out = self.folder / "out"
+        shutil.rmtree(out, ignore_errors=True)
+        result = PipelineOrchestrator(plate or self.plate, output=out, global_config=config).run(steps)
+        assert result.ok, result.failed
+
+    def steps(self):
+        """A stack of planes burns, and one small image of each well is kept."""
+        return [
+            FunctionStep(burn, "burn", [], out="same", out_dtype="uint16"),
+            FunctionStep(brightest, "brightest", ["site"], out="one", out_dtype="uint16"),
+        ]
+
+    def loop(self, latency=0.0):
+        for start in range(0, len(self.files), 4):
+            stacks = []
+            for path in self.files[start : start + 4]:
+                time.sleep(latency)
+                stacks.append(burn(tifffile.imread(path)[None]))
+            brightest(np.concatenate(stacks))
+
+    def busy(self):
+        ours, bare = in_turn(lambda: self.run(self.steps()), self.loop)
+        row(f"pipeline ÷ bare loop, {COMPUTE_S * 1000:.0f} ms a site", f"{ratio(ours, bare):.2f}", "≤ 1.12")
+
+    def workers(self):
+        two = GlobalPipelineConfig(num_workers=2)
+        one = GlobalPipelineConfig(num_workers=1)
+        slow, fast = in_turn(lambda: self.run(self.steps(), one), lambda: self.run(self.steps(), two))
+        row("one worker ÷ two", f"{ratio(slow, fast):.2f}", "≥ 1.85")
+
+    def slow_storage(self):
+        read = pixels.PlaneReader.read_into
+
+        def late(self, plane, out):
+            time.sleep(LATENCY_S)
+            read(self, plane, out)
+
+        compute = statistics.median(self._seconds(self.loop) for _ in range(3))
+        storage = LATENCY_S * len(self.files)
+        pixels.PlaneReader.read_into = late
+        try:
+            ours = statistics.median(self._seconds(lambda: self.run(self.steps())) for _ in range(5))
+        finally:
+            pixels.PlaneReader.read_into = read
+        told = f"{ours / max(compute, storage):.2f} (sum: {(compute + storage) / max(compute, storage):.2f})"
+        row(f"storage that answers in {LATENCY_S * 1000:.0f} ms ÷ max(compute, I/O)", told, "≤ 1.08")
+
+    @staticmethod
+    def _seconds(function) -> float:
+        start = time.perf_counter()
+        function()
+        return time.perf_counter() - start
+
+    def overhead(self):
+        small = make_plate(
+            self.folder / "S", wells=["A01"], sites=64, channels=["A", "B"], size=(16, 16), compression=None
+        )
+
+        def with_calls(count):
+            steps = [FunctionStep(nothing, f"n{number}", [], out="same", out_dtype="uint16") for number in range(count)]
+            return lambda: self.run(steps, plate=small)
+
+        many, few = in_turn(with_calls(9), with_calls(1))
+        calls = 8 * 64 * 2
+        spent = statistics.median((a - b) / calls for a, b in zip(many, few, strict=True))
+        row("seconds a call costs beside its function", f"{spent * 1e6:.0f} µs", "≤ 100 µs")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", default="", help="names of benches, by comma")
+    args = parser.parse_args()
+    print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores, Python {sys.version.split()[0]}")
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder), quick=args.quick)
+        for name in args.only.split(",") if args.only else ["busy", "workers", "slow_storage", "overhead"]:
+            getattr(bench, name)()
+
+
+if __name__ == "__main__":
+    main()
