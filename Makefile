@@ -42,6 +42,8 @@ check: $(VENV)/.test
 bench: $(VENV)/.test
 	@$(BIN)/python bench/compare.py $(ARGS)
 	@$(BIN)/python bench/ome_zarr.py $(ARGS)
+	@$(BIN)/python bench/pipelines.py $(ARGS)
+	@$(BIN)/python bench/memory.py $(filter --quick,$(ARGS))
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "openhcs needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12 …")'

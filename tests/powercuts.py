@@ -18,7 +18,8 @@ import numpy as np
 import xxhash
 import zarr
 
-from openhcs import FunctionStep, GlobalPipelineConfig, ZarrCompressor, ZarrConfig
+import values
+from openhcs import FunctionStep, GlobalPipelineConfig, PipelineOrchestrator, ZarrCompressor, ZarrConfig
 from openhcs.core.wells import select_wells
 from openhcs.io.fsops import FileOps
 from openhcs.plan.compile import compile_plan
@@ -286,6 +287,46 @@ class NewPlate(PlateWork):
         return execute(self._plan, self._steps, str(top / self.output), ops=ops)
 
 
+class Values(PlateWork):
+    """A pipeline over all wells writes images, arrays and a table that is merged when it closes."""
+
+    name = "values"
+    output = "out"
+    store = "out/images.zarr"
+
+    def __init__(self) -> None:
+        super().__init__(GlobalPipelineConfig(num_workers=1, use_threading=True))
+        make_plate(self._inputs / "plate", wells=["A01", "B02"], sites=1, channels=("DAPI",), size=(16, 16))
+        self._steps = (*values.ILLUMINATION, FunctionStep(values.count, None, []))
+        orchestrator = PipelineOrchestrator(
+            self._inputs / "plate", output=self._inputs / "o", global_config=self.config
+        )
+        orchestrator.initialize().compile_pipelines(self._steps)
+        self._plan = orchestrator.plan
+
+    def run(self, top: Path, ops: FileOps) -> RunResult:
+        return execute(self._plan, self._steps, str(top / self.output), ops=ops)
+
+    def learn(self, top: Path) -> None:
+        super().learn(top)
+        self.results = contents(top / "out/results")
+        assert {"counts.csv", "counts.parquet", "field/plate/plate_c1_z1_t1.npy"} <= self.results.keys()
+
+    def look(self, top: Path, state: State) -> list[str]:
+        merged = {path: state.tree.get(f"out/results/{path}") for path in ("counts.csv", "counts.parquet")}
+        torn_tables = [path for path, data in merged.items() if data is not None and data != self.results[path]]
+        return [f"{path} is not what it should be" for path in torn_tables] + super().look(top, state)
+
+    def read(self, store: Path, committed: set[str]) -> list[str]:
+        return super().read(store, committed & self.pixels.keys())
+
+    def go_on(self, top: Path) -> list[str]:
+        found = super().go_on(top)
+        now = contents(top / "out/results")
+        differ = [path for path in sorted(now.keys() | self.results.keys()) if now.get(path) != self.results.get(path)]
+        return found + [f"results/{path} is {kind(now, path)} in the end" for path in differ]
+
+
 class Changed(PlateWork):
     """A complete plate whose input has changed: one well is made again."""
 
@@ -395,6 +436,7 @@ WORKS: dict[str, Callable[[], list[Work]]] = {
     "convert": lambda: [Convert()],
     "convert to 0.4": lambda: [Convert04()],
     "new plate": lambda: [NewPlate()],
+    "values": lambda: [Values()],
     "replace a well": lambda: [ReplaceWell()],
     "append a site": lambda: [AppendSite()],
     "start anew": lambda: [StartAnew()],

@@ -37,6 +37,11 @@ def measure(stack, nuclei):
     return stack, {"area": [len(one) for one in inside], "total": [int(one.sum()) for one in inside]}
 
 
+@special_outputs(counts="table")
+def count(stack):
+    return stack, {"bright": int((stack > LEVEL).sum())}
+
+
 @special_outputs(sums="array")
 def sums(stack):
     return stack, np.stack([stack.sum(axis=0, dtype=np.float64), np.full(stack.shape[1:], float(len(stack)))])

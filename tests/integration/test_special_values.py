@@ -17,7 +17,7 @@ from openhcs import FunctionStep, GlobalPipelineConfig, open_plate, special_inpu
 from openhcs.errors import PlanError, StepError
 from openhcs.run.plates import index_plate
 from openhcs.testing.synthetic import make_plate
-from values import LEVEL, SITE, WELL, everything, find, measure, results, run, sums, twice
+from values import LEVEL, SITE, WELL, count, everything, find, measure, results, run, sums, twice
 
 SERIAL = GlobalPipelineConfig(num_workers=1, use_threading=True)
 THREADS = GlobalPipelineConfig(num_workers=3, use_threading=True)
@@ -149,11 +149,6 @@ def test_tables_alone_are_enough_and_going_on_writes_nothing_again(plate, tmp_pa
     assert (again.done, len(again.skipped)) == ((), 3)
     assert (tmp_path / "o/results/counts.csv").stat().st_mtime_ns == before
     assert [row["well"] for row in table(tmp_path / "o", "counts")[::4]] == ["A01", "A02", "B01"]
-
-
-@special_outputs(counts="table")
-def count(stack):
-    return stack, {"bright": int((stack > LEVEL).sum())}
 
 
 def test_columns_that_not_all_wells_have_are_null_there_and_kinds_widen(plate, tmp_path):
