@@ -53,6 +53,7 @@ def nothing(stack):
 class Bench:
     def __init__(self, folder: Path, *, quick: bool) -> None:
         self.folder = folder
+        self.quick = quick
         self.plate = make_plate(
             folder / "P",
             wells=2 if quick else 4,
@@ -90,9 +91,15 @@ class Bench:
         row(f"pipeline ÷ bare loop, {COMPUTE_S * 1000:.0f} ms a site", f"{ratio(ours, bare):.2f}", "≤ 1.12")
 
     def workers(self):
-        two = GlobalPipelineConfig(num_workers=2)
-        one = GlobalPipelineConfig(num_workers=1)
-        slow, fast = in_turn(lambda: self.run(self.steps(), one), lambda: self.run(self.steps(), two))
+        large = make_plate(
+            self.folder / "L", wells=12, sites=9, channels=["DAPI", "FITC"], size=(1080, 1080), compression=None
+        )
+        one, two = (GlobalPipelineConfig(num_workers=count) for count in (1, 2))
+        slow, fast = in_turn(
+            lambda: self.run(self.steps(), one, large),
+            lambda: self.run(self.steps(), two, large),
+            1 if self.quick else 3,
+        )
         row("one worker ÷ two", f"{ratio(slow, fast):.2f}", "≥ 1.85")
 
     def slow_storage(self):
