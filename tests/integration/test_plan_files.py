@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -20,50 +17,10 @@ from openhcs.cli import main
 from openhcs.plan.model import Plan
 from openhcs.run.status import status
 from openhcs.testing.synthetic import make_plate
+from shards import PIPELINE, STAGED, WELLS, digests, ended, saved, start
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-WELLS = ["A01", "A02", "A03", "B01", "B02", "B03", "C01"]
-PIPELINE = """
-import os, time
-from openhcs import FunctionStep, GlobalPipelineConfig
-from openhcs.core.special import special_outputs
-
-@special_outputs(counts="table")
-def count(stack, n):
-    if os.environ.get("HANG") and stack.max() >= 0:
-        open(os.environ["HANG"], "w").close()
-        time.sleep(60)
-    return stack + n, [{"sum": int(stack.astype("int64").sum())}]
-
-config = GlobalPipelineConfig(num_workers=1, use_threading=True)
-steps = [FunctionStep((count, {"n": 1}), variable_components=[], out="same", out_dtype="uint16")]
-"""
-STAGED = """
-from openhcs import FunctionStep, GlobalPipelineConfig
-from openhcs.core.special import special_inputs, special_outputs
-
-@special_outputs(level="object")
-def look(stack):
-    return stack, {"mean": float(stack.mean())}
-
-@special_inputs("level")
-@special_outputs(all="object")
-def gather(level):
-    return {"mean": sum(one["mean"] for one in level) / len(level)}
-
-@special_inputs("all")
-def shift(stack, all):
-    return stack + int(all["mean"])
-
-config = GlobalPipelineConfig(num_workers=1, use_threading=True)
-steps = [
-    FunctionStep(look, variable_components=["channel", "site"], out="same", out_dtype="uint16"),
-    FunctionStep(gather, variable_components=["well"]),
-    FunctionStep(shift, variable_components=[], out="same", out_dtype="uint16"),
-]
-"""
 
 
 @pytest.fixture(scope="module")
@@ -81,28 +38,6 @@ def at(tmp_path, plates, monkeypatch) -> Path:
     (tmp_path / "staged.py").write_text(STAGED)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def saved(at: Path, name: str = "plan.json", *words: str, pipeline: str = "p.py") -> Path:
-    assert main(["plan", pipeline, "P1", "-o", "out", "--save", name, *words]) == 0
-    return at / name
-
-
-def digests(folder: Path) -> dict[str, str]:
-    """Return the digest of every file of an output but the ledger's."""
-    files = [path for path in folder.rglob("*") if path.is_file() and ".openhcs" not in path.parts]
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
-def start(*words: str, **env: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "openhcs", "run", *words, "--quiet"]
-    return subprocess.Popen(command, env={**os.environ, **env}, stdout=-1, stderr=-1, text=True)
-
-
-def ended(process: subprocess.Popen[str]) -> int:
-    told = process.communicate(timeout=100)
-    assert "Traceback" not in "".join(told), told
-    return process.returncode
 
 
 def test_a_saved_plan_runs_and_gives_what_the_pipeline_gives(at, capsys):
@@ -163,7 +98,7 @@ def test_shards_of_a_plan_in_stages_wait_for_each_other_and_are_run_again(at, ca
     saved(at, pipeline="staged.py")
     assert main(["run", "plan.json", "--shard", "1/2"]) == 3
     told = capsys.readouterr().err
-    assert "3 tasks of other shards are to be done first" in told
+    assert "other shards have 3 wells to do first (A02, B01, B03)" in told
     assert "failed" not in told
     assert main(["run", "plan.json", "--shard", "2/2"]) == 0
     assert set(status(at / "out").wells.values()) == {"done", "waiting"}

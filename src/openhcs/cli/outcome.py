@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from openhcs.cli import exits
 from openhcs.cli.text import count, duration, size
 from openhcs.errors import Stopped
+from openhcs.plan.model import PLATE
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -46,6 +47,8 @@ def finish(args: Namespace, result: RunResult, watch: Watch, *, stored: str, nex
         return exits.SOME_FAILED
     if result.waiting and watch.stop.is_set():
         raise Stopped(f"stopped: {_progress_of(result)} done and committed, they stay; {len(result.waiting)} to go")
+    if result.awaited:
+        print(awaited(result), file=sys.stderr)
     return exits.SOME_FAILED if result.waiting else exits.DONE
 
 
@@ -84,6 +87,18 @@ def failures(result: RunResult) -> str:
         f"{stored}The same command again tries what is not done; openhcs status {result.output} shows every well."
     )
     return "\n".join(lines)
+
+
+def awaited(result: RunResult) -> str:
+    """Return what other shards have to do before the wells that wait."""
+    first = result.awaited
+    rest = f" and {len(first) - SHOWN_FAILURES} more" if len(first) > SHOWN_FAILURES else ""
+    wells = f"{count(len(first), 'well')} to do first ({', '.join(first[:SHOWN_FAILURES])}{rest})"
+    what = "the step over wells to do first" if first == (PLATE,) else wells
+    return (
+        f"{count(len(result.waiting), 'well')} not done yet: other shards have {what}. The same command again goes on "
+        "when that is done."
+    )
 
 
 def _why(failed: Failure) -> str:

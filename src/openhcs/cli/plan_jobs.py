@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from openhcs.plan.model import Plan
     from openhcs.run.result import RunResult
 
-SETTLED = ("wells", "exclude", "ngff", "levels", "missing", "microscope", "pattern")
+SETTLED = ("wells", "exclude", "ngff", "levels", "missing", "microscope", "pattern", "inputs")
 """Options whose word is in the plan already."""
-FREE = ("workers", "threads", "verify", "on_error")
+FREE = ("workers", "threads", "verify", "on_error", "timeout", "dask")
 """Options that change nothing of what is made."""
 
 
@@ -49,6 +49,7 @@ def _job(args: Namespace, path: str, name: str, output: str | None) -> Job:
     config = options.config_from(args)
 
     def go(watch: Watch) -> RunResult:
+        from openhcs.plan.again import step_place
         from openhcs.run.execute import execute
         from openhcs.run.plan_file import check_inputs, functions_of
 
@@ -63,6 +64,7 @@ def _job(args: Namespace, path: str, name: str, output: str | None) -> Job:
             on_event=watch.on_event,
             stop=watch.stop,
             shard=args.shard,
+            rerun_from=None if args.rerun_from is None else step_place(plan, work.number(args.rerun_from)) + 1,
         )
 
     job = work.Job(name=name, config=config, go=go)

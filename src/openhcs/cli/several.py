@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from openhcs.cli import exits
-from openhcs.cli.outcome import as_dict, failures
+from openhcs.cli.outcome import as_dict, awaited, failures
 from openhcs.cli.text import count, duration, size
 from openhcs.cli.work import stored_path
 from openhcs.errors import Stopped
@@ -91,6 +91,8 @@ def _tell(args: Namespace, ended: Sequence[Ended], total: int) -> None:
             print(f"{one.name}: {exits.message_for(one.error, args.words)}", file=sys.stderr)
         elif one.result and one.result.failed:
             print(f"{one.name}: {failures(one.result)}", file=sys.stderr)
+        elif one.result and one.result.awaited:
+            print(f"{one.name}: {awaited(one.result)}", file=sys.stderr)
     if not args.json:
         print(_total(ended, total))
 

@@ -136,7 +136,7 @@ def _kept(one: Plan, other: Plan) -> Iterator[str]:
     after = {**_stored(other), **_special(other)}
     yield from (f"no longer stored: {path}" for path in before if path not in after)
     yield from (f"stored as well: {path} ({told})" for path, told in after.items() if path not in before)
-    for path in before.keys() & after.keys():
+    for path in (path for path in before if path in after):
         yield from _changed(path, before[path], after[path])
 
 

@@ -9,11 +9,17 @@ from openhcs.core.special import TABLE
 from openhcs.plan.sizes import stored_share
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from openhcs.plan.model import Plan, Stage
     from openhcs.plan.parts import LabelTarget, Layer, PlanStep, Target, Value
 
 SHORT = {"well": "well", "site": "site", "channel": "chan", "z_index": "z", "timepoint": "t"}
 KIND = {"bool": "b", "uint": "u", "int": "i", "float": "f", "complex": "c"}
+WIDEST = 120
+"""Letters of a line of the table, if its names can be cut so far."""
+NAME = 16
+"""Letters of a step's name that are told in any case."""
 HEADER = ("#", "step", "call per", "stacks", "reads", "writes", "out", "kept until", "why")
 
 
@@ -35,19 +41,36 @@ def explain(plan: Plan) -> str:
         for step in plan.recipe.steps:
             row = _row(plan, step)
             if step.number in starts:
-                rows.append(("", starts[step.number], *[""] * (len(HEADER) - 2)))
+                rows.append((starts[step.number],))
             rows += [row, *(_label_row(row, label) for label in plan.recipe.labels if label.step == step.number)]
             rows += [_value_row(row, value) for value in plan.recipe.values if value.step == step.number]
-        widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
-        lines += [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-        ]
+        lines += _aligned(rows)
     for number, target in enumerate(plan.recipe.targets):
         lines.append(_out(plan, target))
         lines += [_label_out(plan, label) for label in plan.recipe.labels if label.target == number]
     lines += [f"out  {_files(value)}" for value in plan.recipe.values]
     lines += [f"note  {warning}" for warning in plan.warnings]
     return "\n".join(lines)
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return rows as lines whose columns begin below each other; a row of one cell stands for itself.
+
+    Where a line would be longer than `WIDEST`, long names of steps are cut.
+    """
+    widths = [max(len(row[column]) for row in rows if len(row) > 1) for column in range(len(HEADER))]
+    number, names = widths[0], widths[1]
+    most = max(NAME, names - max(0, sum(widths) + 2 * len(widths) - 2 - WIDEST))
+    widths[1] = min(names, most)
+    lines = []
+    for row in rows:
+        if len(row) == 1:
+            lines.append(" " * (number + 2) + row[0])
+            continue
+        name = row[1] if len(row[1]) <= most else f"{row[1][: most - 1]}…"
+        cells = zip((row[0], name, *row[2:]), widths, strict=True)
+        lines.append("  ".join(cell.ljust(width) for cell, width in cells).rstrip())
+    return lines
 
 
 def _head(plan: Plan) -> list[str]:

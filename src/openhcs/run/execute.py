@@ -26,7 +26,7 @@ from openhcs.run.result import Failure, RunResult
 from openhcs.run.task import Job
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from openhcs.core.config import GlobalPipelineConfig
     from openhcs.core.steps import FunctionStep
@@ -90,7 +90,7 @@ def execute(
     batches = []
     before: Sequence[Task] = ()
     for (stage, job), own in zip(jobs_of(plan, steps, os.path.abspath(output), ops), mine.stages, strict=True):
-        after = frozenset(task.id for task in before) if shard else frozenset()
+        after = tuple(before) if shard else ()
         again = rerun_from is not None and rerun_from <= stage.skipped + len(stage.recipe.steps)
         batches.append(Batch(job, own.tasks, _heading(plan, stage), after, again))
         before = stage.tasks
@@ -134,7 +134,7 @@ class Batch:
     job: AnyJob[Any]
     tasks: Sequence[Task]
     heading: str = ""
-    after: frozenset[str] = frozenset()
+    after: Sequence[Task] = ()
     again: bool = False
 
 
@@ -217,6 +217,7 @@ class _Run:
         self.done: list[str] = []
         self.failed: list[Failure] = []
         self.gave_up = False
+        self.awaited: tuple[str, ...] = ()
 
     def execute(self, exist: str) -> RunResult:
         known = self._holds_this_plan()
@@ -267,15 +268,13 @@ class _Run:
 
     def _committed(self) -> set[str]:
         records = self.ledger.records()
-        return {
-            task.id
-            for batch in self.batches
-            for task in batch.tasks
-            if not batch.again
-            and (record := records.get(task.id))
-            and record["plan"] == self.plan.id
-            and record["inputs"] == task.inputs
-        }
+        tasks = (task for batch in self.batches for task in batch.tasks if not batch.again)
+        return {task.id for task in tasks if self._is_done(task, records)}
+
+    def _is_done(self, task: Task, records: Mapping[str, Mapping[str, Any]]) -> bool:
+        """Return whether a task is committed by this plan and from the input that it has now."""
+        record = records.get(task.id)
+        return record is not None and record["plan"] == self.plan.id and record["inputs"] == task.inputs
 
     def _work_and_tell(self, batches: Sequence[Batch]) -> None:
         """Do tasks; when that is broken off, the plate still lists what was committed."""
@@ -293,13 +292,10 @@ class _Run:
             raise
 
     def _may_begin(self, batch: Batch) -> bool:
-        """Return whether the tasks that a batch waits for are committed, and tell which are not."""
+        """Return whether the tasks that a batch waits for are committed; note those that are not."""
         records = self.ledger.records() if batch.after else {}
-        missing = [task for task in batch.after if task not in records or records[task]["plan"] != self.plan.id]
-        if missing:
-            text = f"{len(missing)} tasks of other shards are to be done first; run the shards again when they are"
-            self.tell(Event(kind="warning", message=text))
-        return not missing
+        self.awaited = tuple(task.well for task in batch.after if not self._is_done(task, records))
+        return not self.awaited
 
     def _work(self, batch: Batch) -> None:
         executor = choose(self.plan, len(batch.tasks), self.client)
@@ -365,6 +361,7 @@ class _Run:
             skipped=tuple(task.well for task in skipped),
             failed=tuple(sorted(self.failed, key=lambda failure: order.get(failure.well, -1))),
             waiting=tuple(task.well for task in todo if task.well not in ended),
+            awaited=self.awaited,
             bytes_in=self.bytes_in,
             bytes_out=self.bytes_out,
             seconds=time.perf_counter() - self.start,

@@ -11,19 +11,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from openhcs.core.plate import FileSource
+from openhcs.core.plate import FileSource, PlaneState
 from openhcs.errors import AlreadyExists, FormatError, InputError, NotFound, PlanError
 from openhcs.io.fsops import FileOps
 from openhcs.io.strangers import read_plain
 from openhcs.plan.again import fitted
+from openhcs.plan.array_types import check_installed
 from openhcs.plan.model import Plan
-from openhcs.run.facts import gather
+from openhcs.run.facts import absent_kinds, gather
 from openhcs.run.fingerprint import step_fingerprint
+from openhcs.run.inputs import told_by
 from openhcs.run.pipeline_file import load_pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from openhcs.core.plate import Plane
     from openhcs.core.steps import FunctionStep
 
 LARGEST = 128 * 2**20
@@ -122,6 +125,13 @@ def functions_of(plan: Plan) -> tuple[FunctionStep, ...]:
             f"the pipeline file of plan {plan.id} is not at {plan.pipeline.path}. Put it back, or plan again.",
             path=plan.pipeline.path,
         ) from error
+    if len(pipeline.steps) != len(plan.recipe.steps):
+        raise PlanError(
+            f"{plan.pipeline.path} is the file of plan {plan.id} and now defines {len(pipeline.steps)} steps in place "
+            f"of {len(plan.recipe.steps)}: they depend on more than the file. Make that as it was, or plan again.",
+            path=plan.pipeline.path,
+        )
+    check_installed(pipeline.steps, absent_kinds())
     for step, planned in zip(pipeline.steps, plan.recipe.steps, strict=True):
         if step_fingerprint(step) != planned.fingerprint:
             raise PlanError(
@@ -152,25 +162,50 @@ def ready(plan: Plan, *, output: str, settings: Mapping[str, Any] | None = None)
 
 
 def check_inputs(plan: Plan) -> None:
-    """Raise `InputError` unless the files that a plan reads are there and as long as they were."""
-    for task in plan.tasks:
-        for source in {plane.source for plane in task.planes if plane.state.value == "present"}:
-            if isinstance(source, FileSource) and source.size:
-                _check_input(plan, task.well, source)
+    """Raise `InputError` unless the files that a plan reads are as they were when it was made.
+
+    They are told by size and time, by size, or by their bytes, as the plan's setting ``inputs`` says.
+    """
+    wells = {task.well for task in plan.tasks}
+    known: dict[str, os.stat_result] = {}
+
+    def as_is(plane: Plane) -> Plane:
+        source = plane.source
+        if plane.well not in wells or plane.state is not PlaneState.PRESENT or not isinstance(source, FileSource):
+            return plane
+        if source.path not in known:
+            known[source.path] = _stat(plan, plane.well, source)
+        found = known[source.path]
+        return replace(plane, source=replace(source, size=found.st_size, mtime_ns=found.st_mtime_ns, digest=""))
+
+    there = replace(plan.index, planes=tuple(map(as_is, plan.index.planes)))
+    now = told_by(there, plan.config.inputs, sorted(wells))
+    for planned, found in zip(plan.index.planes, now.planes, strict=True):
+        if planned.source != found.source:
+            raise InputError(_changed(plan, planned), path=planned.source and planned.source.path, well=planned.well)
 
 
-def _check_input(plan: Plan, well: str, source: FileSource) -> None:
+def _stat(plan: Plan, well: str, source: FileSource) -> os.stat_result:
     path = os.path.join(plan.source, source.path)
     try:
-        size = os.stat(path).st_size
+        found = os.stat(path)
     except FileNotFoundError:
         raise InputError(
             f"{path} is gone since plan {plan.id} was made. Put it back, or plan again.", path=path, well=well
         ) from None
-    if size != source.size:
+    if found.st_size != source.size:
         raise InputError(
-            f"{path} has {size} bytes and had {source.size} when plan {plan.id} was made. Put it back as it was, or "
-            "plan again.",
+            f"{path} has {found.st_size} bytes and had {source.size} when plan {plan.id} was made. Put it back as it "
+            "was, or plan again.",
             path=path,
             well=well,
         )
+    return found
+
+
+def _changed(plan: Plan, plane: Plane) -> str:
+    path = plan.source if plane.source is None else os.path.join(plan.source, plane.source.path)
+    ways = "Put it back as it was, or plan again"
+    if plan.config.inputs == "mtime":
+        ways += "; where the plate was copied without its times, plan with --inputs size, or deep"
+    return f"{path} was written again since plan {plan.id} was made. {ways}."

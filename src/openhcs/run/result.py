@@ -19,7 +19,8 @@ class Failure:
 class RunResult:
     """Wells by outcome; bytes of raw pixels read and bytes stored by this run.
 
-    ``done`` were committed by this run, ``skipped`` were committed before it.
+    ``done`` were committed by this run, ``skipped`` were committed before it. ``awaited`` are wells of other shards,
+    or the plate where it is a step over wells, that come before those in ``waiting``.
     """
 
     output: str
@@ -28,6 +29,7 @@ class RunResult:
     skipped: tuple[str, ...] = ()
     failed: tuple[Failure, ...] = ()
     waiting: tuple[str, ...] = ()
+    awaited: tuple[str, ...] = ()
     bytes_in: int = 0
     bytes_out: int = 0
     seconds: float = 0.0

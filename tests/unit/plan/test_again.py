@@ -149,6 +149,17 @@ def test_a_difference_is_told_in_words(other, told):
     assert told in planned(*STEPS).diff(other())
 
 
+def test_differences_stand_in_the_order_of_the_plan():
+    names = ["m", "b", "x", "a", "k", "z", "c"]
+
+    def measured(kind):
+        return special_outputs(**dict.fromkeys(names, kind))(lambda stack: stack)
+
+    tables, objects = (planned(step(measured(kind), "measure")) for kind in ("table", "object"))
+    lines = [line for line in tables.diff(objects).splitlines() if line.startswith("results/")]
+    assert lines == [f"results/{name}: table of measure → object of measure" for name in names]
+
+
 def test_changed_files_and_changed_code_are_told():
     index = make_index()
     moved = replace(index.planes[0], source=replace(index.planes[0].source, size=10))

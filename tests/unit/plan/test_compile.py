@@ -9,6 +9,7 @@ import pytest
 from openhcs.constants.constants import GroupBy, VariableComponents
 from openhcs.core.config import GlobalPipelineConfig, MaterializationBackend, VFSConfig
 from openhcs.core.plate import PlaneState
+from openhcs.core.special import special_inputs, special_outputs
 from openhcs.core.steps import FunctionStep
 from openhcs.errors import InputError, MissingPlanes, OutOfBudget, PlanError, StorageFull
 from openhcs.plan.admit import PROCESS
@@ -259,6 +260,41 @@ def test_the_plan_is_text_that_names_every_step_and_json_that_parses():
     assert "normalise" in text
     assert "images.zarr" in text
     assert json.loads(plan.to_json())["plan"] == plan.id
+
+
+def test_lines_of_the_table_stay_within_120_letters_for_long_names_and_stages():
+    @special_outputs(level="object")
+    def look(stack):
+        return stack, {}
+
+    @special_inputs("level")
+    @special_outputs(shared="object")
+    def gather(level):
+        return None
+
+    @special_inputs("shared")
+    def shift(stack, shared):
+        return stack
+
+    long = "a_name_that_is_far_longer_than_anybody_needs_and_goes_on_for_a_while"
+    again = {"out": "same", "out_dtype": "uint16"}
+    steps = [
+        FunctionStep(look, long, [], force_disk_output="zarr", **again),
+        FunctionStep(gather, "gather", ["well"]),
+        FunctionStep(shift, long, ["site", "z_index"], **again),
+    ]
+    text = compile_plan(make_index(2, 2, 2, 2, 2), steps, GlobalPipelineConfig(), Facts()).explain()
+    table = [line for line in text.splitlines() if not line.startswith(("out", "note"))]
+    heads = [line for line in table if line.lstrip().startswith("──")]
+    assert [line.split("── ")[1] for line in heads] == [
+        "once every well is there",
+        f"then, well by well, steps/1_{long}.zarr is read",
+    ]
+    rows = [line for line in table if line not in heads]
+    assert max(map(len, rows)) <= 120
+    assert sum(" a_name_that_is_f" in line for line in rows) == 2
+    where = table[3].index("why")
+    assert all(line[where - 2 : where] == "  " for line in rows[4:])
 
 
 def test_two_writers_of_one_file_are_refused():
