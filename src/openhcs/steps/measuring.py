@@ -50,7 +50,8 @@ def measure_objects(stack: Array, labels: Array, pixel_size_um: float | None = N
         raise InvalidValue(f"pixel_size_um is a number of micrometres above 0, not {pixel_size_um}")
     table = library("skimage.measure").regionprops_table
     parts = [
-        {"plane": number, **table(found.astype(np.int64), plane, properties=("label", *SHAPE, *INTENSITY))}
+        {"plane": number, "sums": _sums(plane, found)}
+        | table(found.astype(np.int64), plane, properties=("label", *SHAPE, *INTENSITY))
         for number, (plane, found) in enumerate(zip(stack, labels, strict=True))
     ]
     rows = [_columns(part) for part in parts]
@@ -64,12 +65,17 @@ def measure_objects(stack: Array, labels: Array, pixel_size_um: float | None = N
     }
 
 
+def _sums(plane: Array, labels: Array) -> Array:
+    """Return the sum of a plane's values over each label, by label."""
+    return np.bincount(labels.ravel().astype(np.int64), weights=plane.ravel().astype(np.float64))
+
+
 def _columns(part: dict[str, Any]) -> dict[str, Array]:
     area = np.asarray(part["area"], np.int64)
-    mean = np.asarray(part["intensity_mean"], np.float64)
+    labels = np.asarray(part["label"], np.int64)
     return {
         "plane": np.full(len(area), part["plane"], np.int64),
-        "label": np.asarray(part["label"], np.int64),
+        "label": labels,
         "area_px": area,
         "centroid_y_px": np.asarray(part["centroid-0"], np.float64),
         "centroid_x_px": np.asarray(part["centroid-1"], np.float64),
@@ -77,10 +83,10 @@ def _columns(part: dict[str, Any]) -> dict[str, Array]:
         "major_axis_px": np.asarray(part["axis_major_length"], np.float64),
         "minor_axis_px": np.asarray(part["axis_minor_length"], np.float64),
         "solidity": np.asarray(part["solidity"], np.float64),
-        "mean": mean,
+        "mean": np.asarray(part["intensity_mean"], np.float64),
         "min": np.asarray(part["intensity_min"], np.float64),
         "max": np.asarray(part["intensity_max"], np.float64),
-        "sum": mean * area,
+        "sum": part["sums"][labels],
     }
 
 
