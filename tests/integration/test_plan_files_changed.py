@@ -120,3 +120,22 @@ def test_a_plan_file_knows_from_which_step_to_make_wells_again(at, capsys):
     assert "did you mean 'count'" in capsys.readouterr().err
     assert main(["run", "plan.json", "--inputs", "size"]) == 2
     assert "settled by the plan" in capsys.readouterr().err
+
+
+def test_wells_are_counted_as_wells_where_a_plan_has_stages(at, capsys):
+    assert main(["run", "staged.py", "P1", "-o", "out"]) == 0
+    capsys.readouterr()
+    assert main(["validate", "out"]) == 0
+    assert "7 committed wells" in capsys.readouterr().out
+    assert main(["close", "out"]) == 0
+    assert "7 committed wells" in capsys.readouterr().out
+    assert main(["run", "p.py", "P1", "-o", "out"]) == 5
+    assert "holds 7 finished wells of another plan" in capsys.readouterr().err
+
+
+def test_other_wells_of_a_plan_in_stages_are_no_changed_files(at, capsys):
+    saved(at, "one.json", pipeline="staged.py")
+    saved(at, "other.json", "--exclude", "--wells", "A01", pipeline="staged.py")
+    capsys.readouterr()
+    assert main(["plan", "--diff", "one.json", "other.json"]) == 0
+    assert capsys.readouterr().out == "wells without A01\n"

@@ -21,6 +21,7 @@ from openhcs.ledger.commit import digest_of, listed, listing, matches, read_entr
 from openhcs.ledger.notes import DOCUMENTS, FACTS, HEAD, PLAN, UNITS, VENDOR
 from openhcs.ledger.output import files_of
 from openhcs.ledger.sealed import read_sealed
+from openhcs.plan.model import is_well
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -79,7 +80,7 @@ class Audit:
                 damaged += 1
                 yield self._damaged_record(entry)
                 continue
-            self.counts.wells += 1
+            self.counts.wells += is_well(entry.task)
             self._places |= dict.fromkeys(record["units"], entry.task)
             known |= listed(record)
             yield from self._objects(entry.task, record)

@@ -25,11 +25,13 @@ def run(args: Namespace) -> int:
     from openhcs.cli.paths import existing
     from openhcs.cli.watch import log_to_stderr
     from openhcs.ledger.ledger import Ledger
+    from openhcs.plan.model import is_well
     from openhcs.run.close import close
 
     log_to_stderr(args)
     ledger = Ledger(existing(args.output, "output"))
     written = close(ledger)
     told = f"{count(len(written), 'document')} written" if written else "nothing to do"
-    print(f"{args.output}: {count(len(ledger.records()), 'committed well')}, {told}")
+    wells = sum(map(is_well, ledger.records()))
+    print(f"{args.output}: {count(wells, 'committed well')}, {told}")
     return 0

@@ -30,6 +30,7 @@ from openhcs.ledger.holding import Holding
 from openhcs.ledger.notes import Notes
 from openhcs.ledger.sealed import read_sealed, seal
 from openhcs.ledger.staging import OWNER, Staging, checked, open_staging
+from openhcs.plan.model import is_well
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -143,7 +144,7 @@ class Ledger:
                 there,
                 plan_id,
                 exist,
-                done=len(self.records()),
+                done=sum(map(is_well, self.records())),
                 differs=lambda: self._differences(plan_json),
             )
             if exist != "replace":

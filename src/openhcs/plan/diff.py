@@ -6,6 +6,8 @@ from dataclasses import fields, is_dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
+from openhcs.plan.model import planes_digest
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -80,8 +82,7 @@ def _names(what: str, before: Sequence[object], after: Sequence[object]) -> Iter
 
 
 def _wells(one: Plan, other: Plan) -> Iterator[str]:
-    before = {task.well: task.inputs for task in one.tasks}
-    after = {task.well: task.inputs for task in other.tasks}
+    before, after = ({task.well: planes_digest(task.planes) for task in plan.tasks} for plan in (one, other))
     yield from _names("wells", list(before), list(after))
     changed = [well for well, inputs in after.items() if before.get(well, inputs) != inputs]
     if changed:

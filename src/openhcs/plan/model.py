@@ -330,6 +330,11 @@ def _task_id(well: str, stage: int) -> str:
     return f"{well}~{stage}" if stage else well
 
 
+def is_well(task: str) -> bool:
+    """Return whether a task of this name is the last of a well, and none of an earlier stage or over wells."""
+    return "~" not in task
+
+
 def planes_digest(planes: tuple[Plane, ...]) -> str:
     """Return a digest of which planes there are and which files they come from."""
     digest = hashlib.sha256()
