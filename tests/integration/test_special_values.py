@@ -247,3 +247,23 @@ def test_an_unplain_kind_must_be_said(plate, tmp_path):
 def test_a_store_as_output_has_no_room_for_values(plate, tmp_path):
     with pytest.raises(PlanError, match="one store; this pipeline keeps results/sums too"):
         run(plate, tmp_path / "o.zarr", [FunctionStep(sums)], SERIAL)
+
+
+def test_a_channel_that_lacks_a_plane_has_no_objects_there(tmp_path):
+    (tmp_path / "P").mkdir()
+    for channel, z in ((1, 2), (2, 1), (2, 2)):
+        tifffile.imwrite(tmp_path / f"P/A01_s1_w{channel}_z{z}.tif", np.full((8, 8), LEVEL + 1, np.uint16))
+    seen = []
+
+    @special_inputs("nuclei")
+    def inside(stack, nuclei):
+        seen.append([one.any(axis=(1, 2)).tolist() for one in nuclei])
+        return stack
+
+    steps = [
+        FunctionStep(find, None, []),
+        FunctionStep(inside, None, ["channel", "z_index"], out="same", out_dtype="uint16"),
+    ]
+    names = "{well}_s{site}_w{channel}_z{z}.tif"
+    assert run(tmp_path / "P", tmp_path / "o", steps, SERIAL, pattern=names).ok
+    assert seen[-1] == [[True, False], [True, True]]  # planes as the stack has them: z 2 comes first

@@ -21,7 +21,7 @@ from openhcs.ledger.commit import digest_of, listed, listing, matches, read_entr
 from openhcs.ledger.notes import DOCUMENTS, FACTS, HEAD, PLAN, UNITS, VENDOR
 from openhcs.ledger.output import files_of
 from openhcs.ledger.sealed import read_sealed
-from openhcs.plan.model import is_well
+from openhcs.plan.model import PLATE, is_well
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -81,9 +81,10 @@ class Audit:
                 yield self._damaged_record(entry)
                 continue
             self.counts.wells += is_well(entry.task)
-            self._places |= dict.fromkeys(record["units"], entry.task)
+            well = str(record.get("well", entry.task))
+            self._places |= dict.fromkeys(record["units"], well)
             known |= listed(record)
-            yield from self._objects(entry.task, record)
+            yield from self._objects(well, record)
         if not busy:
             yield from self._unfinished()
             noted = self._noted()
@@ -130,7 +131,7 @@ class Audit:
         path, size = one["path"], one["bytes"]
         place = image_of(record, path)
         where = {"path": path, "well": well, "site": None if place is None else place.get("site")}
-        where["remedy"] = f"{RERUN} with --wells {well} --exist replace."
+        where["remedy"] = f"{RERUN} with {'' if well == PLATE else f'--wells {well} '}--exist replace."
         try:
             there = os.stat(self.ledger.output / path).st_size
         except OSError as error:

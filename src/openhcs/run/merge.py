@@ -26,10 +26,11 @@ def merge_tables(ledger: Ledger) -> tuple[str, ...]:
 
     Rows are in the order of wells, and within a well in that of calls.
     """
-    tables = ledger.notes.facts().get("tables", {})
+    found = ledger.records()
+    tables = ledger.notes.facts().get("tables", {}) if found else {}
     if not tables:
         return ()
-    records = sorted(ledger.records().values(), key=_order)
+    records = sorted(found.values(), key=_order)
     written: list[str] = []
     for name, path in tables.items():
         rows = [(record, row) for record in records for row in record.get("values", ()) if row["name"] == name]
