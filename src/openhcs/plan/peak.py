@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from openhcs.plan.parts import LabelTarget, Layer, Target
     from openhcs.plan.schedule import Scheduled
 
-AHEAD = 2
-"""Planes that are read while functions work."""
+AHEAD = 1
+"""Planes that are read while functions work; `_Course` counts one."""
 AHEAD_FROM = 2**18
 """Bytes of a plane from which on that is done."""
 MARGIN = 1.1
@@ -71,18 +71,12 @@ def peak_bytes(recipe: Recipe, keys: tuple[Key, ...], well: str, *, threads: int
             heap.free(heap.take(change.bytes), change.bytes)
         else:
             places[change.name] = heap.take(change.bytes)
-    return int((RESERVED + heap.top + ahead_bytes(recipe, keys)) * MARGIN)
+    return int((RESERVED + heap.top) * MARGIN)
 
 
 def reads_ahead(layer: Layer) -> bool:
     """Return whether planes are read ahead: not those so small that handing them over costs more than it saves."""
     return plane_bytes(layer) >= AHEAD_FROM
-
-
-def ahead_bytes(recipe: Recipe, keys: tuple[Key, ...]) -> int:
-    """Return what planes take that are read while functions work."""
-    several = bool(recipe.steps) and len(keys) > 1 and reads_ahead(recipe.source)
-    return min(AHEAD, len(keys) - 1) * plane_bytes(recipe.source) if several else 0
 
 
 def live_peak(recipe: Recipe, keys: tuple[Key, ...], well: str, *, threads: int = 1) -> int:
@@ -91,7 +85,7 @@ def live_peak(recipe: Recipe, keys: tuple[Key, ...], well: str, *, threads: int 
     for change in changes(recipe, keys, well, threads=threads):
         peak = max(peak, live + change.bytes)
         live += 0 if change.passing else change.bytes
-    return peak + ahead_bytes(recipe, keys)
+    return peak
 
 
 def changes(recipe: Recipe, keys: tuple[Key, ...], well: str, *, threads: int = 1) -> Iterator[Change]:
@@ -148,6 +142,8 @@ class _Course:
         self.stacks = [[group.inputs for group in step] for step in groups]
         self.values = HeldValues(recipe, groups)
         self.in_memory = waits_in_memory(recipe)
+        self.to_read = sum(len(group.inputs) for group in groups[0]) if groups else 0
+        self.read = 0
         self.waiting: dict[tuple[int, int], tuple[Hashable, int]] = {}
         self.pieces: dict[tuple[int, int], list[int]] = {}
         self.gathers = [
@@ -178,6 +174,7 @@ class _Course:
         else:
             stack = ("stack", number)
             yield Change(stack, size)
+            yield from self._read_ahead(len(group.inputs))
             yield Change(("decoder", number), self.sizes[0], passing=True)
             for gather in self._after(0):
                 for key in group.inputs:
@@ -194,6 +191,15 @@ class _Course:
         kept = yield from self._post(step + 1, group.outputs, planes, outputs)
         if not kept:
             yield Change(planes, -outputs)
+
+    def _read_ahead(self, planes: int) -> Iterator[Change]:
+        """Take planes that were read ahead, and begin with the next: its pixels, and the bytes of its file."""
+        for _ in range(planes if reads_ahead(self.recipe.source) and self.to_read > 1 else 0):
+            if self.read:
+                yield Change(("ahead", self.read), -2 * self.sizes[0])
+            self.read += 1
+            if self.read < self.to_read:
+                yield Change(("ahead", self.read), 2 * self.sizes[0])
 
     def _made(self, number: int, call: Scheduled, stack: Hashable, size: int) -> Iterator[Change]:
         """Hand the call what it takes, call, drop the stack, store labels and arrays; the planes stay."""

@@ -62,10 +62,11 @@ class Ahead:
     def _begin(self) -> None:
         while self._pool is not None and self._next and len(self._coming) < AHEAD:
             key = self._next.popleft()
-            self._coming[key] = self._pool.submit(self._plane, key)
+            # Made here: memory that another thread asks for is not used again by this one.
+            room = np.empty(self._layer.plane_shape, self._layer.dtype)
+            self._coming[key] = self._pool.submit(self._plane, key, room)
 
-    def _plane(self, key: Key) -> Array:
-        room = np.empty(self._layer.plane_shape, self._layer.dtype)
+    def _plane(self, key: Key, room: Array) -> Array:
         self._read(key, room)
         return room
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 READY = "ready"
 PRELOAD = ("openhcs.run.preload",)
 FOR_THE_RUN = (signal.SIGINT, signal.SIGTERM)
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 _KEEP = 256 * 2**20
 
 
@@ -77,10 +77,14 @@ def _leave_with_parent() -> None:
 
 
 def keep_freed_memory() -> None:
-    """Ask glibc to keep freed blocks of image size: giving them back and taking them again costs page faults."""
+    """Ask glibc to keep freed blocks of image size: giving them back and taking them again costs page faults.
+
+    All threads share them, else those that one thread freed could not be used by another.
+    """
     with contextlib.suppress(OSError, AttributeError, TypeError):
         import ctypes
 
         libc = ctypes.CDLL("libc.so.6")
         libc.mallopt(_MMAP_THRESHOLD, _KEEP)
         libc.mallopt(_TRIM_THRESHOLD, _KEEP)
+        libc.mallopt(_ARENA_MAX, 1)
