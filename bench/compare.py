@@ -80,6 +80,7 @@ class Bench:
         self.how = {"sites": 4, "channels": channels, "size": (side, side)}
         self.plate = make_plate(folder / "plate", wells=16, **self.how)
         self.bytes = size_of(self.plate)
+        print(f"plate: 16 wells × 4 sites × 3 channels, {self.bytes / 1e6:.0f} MB of TIFF")
         self.big_wells = 16 if quick else 36
         self.out = folder / "out"
 
@@ -186,19 +187,18 @@ class Bench:
         row("peak RSS, 8 and 96 wells", f"{peaks[8]:.0f} and {peaks[96]:.0f} MB", "the same")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def run_benches(kind, names: list[str], *, about: str) -> None:
+    """Run benches of a class by name, as the command line says, in a temporary folder."""
+    parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", default="", help="names of benches, by comma")
     args = parser.parse_args()
     print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores, Python {sys.version.split()[0]}")
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder), quick=args.quick)
-        print(f"plate: 16 wells × 4 sites × 3 channels, {bench.bytes / 1e6:.0f} MB of TIFF")
-        names = ["convert", "promises", "pipelines", "memory", "one_plane", "growth"]
+        bench = kind(Path(folder), quick=args.quick)
         for name in args.only.split(",") if args.only else names:
             getattr(bench, name)()
 
 
 if __name__ == "__main__":
-    main()
+    run_benches(Bench, ["convert", "promises", "pipelines", "memory", "one_plane", "growth"], about=__doc__)

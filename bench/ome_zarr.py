@@ -8,19 +8,16 @@ The documents are those of 384 wells × 9 sites × 3 levels. Temporary files go 
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
 import statistics
-import sys
-import tempfile
 import zipfile
 from pathlib import Path
 
 import tensorstore as ts
 
-from compare import in_turn, ratio, row, size_of, timed
+from compare import in_turn, ratio, row, run_benches, size_of, timed
 from openhcs import GlobalPipelineConfig, ZarrConfig, convert, open_plate, validate
 from openhcs.ledger.ledger import Ledger
 from openhcs.run.close import close
@@ -160,17 +157,5 @@ def decode(store: Path) -> None:
                 ts.open(place, open=True, context=context).result().read().result()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", default="", help="names of benches, by comma")
-    args = parser.parse_args()
-    print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores, Python {sys.version.split()[0]}")
-    with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder), quick=args.quick)
-        for name in args.only.split(",") if args.only else ["documents", "opening", "quick", "deep", "carrying"]:
-            getattr(bench, name)()
-
-
 if __name__ == "__main__":
-    main()
+    run_benches(Bench, ["documents", "opening", "quick", "deep", "carrying"], about=__doc__)

@@ -9,13 +9,10 @@ The floor is a loop that reads with tifffile, calls the same functions and keeps
 
 from __future__ import annotations
 
-import argparse
-import os
 import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -23,7 +20,7 @@ import numpy as np
 import scipy.ndimage
 import tifffile
 
-from compare import in_turn, ratio, row
+from compare import in_turn, ratio, row, run_benches
 from openhcs import FunctionStep, GlobalPipelineConfig, PipelineOrchestrator
 from openhcs.run import pixels
 from openhcs.run.plates import index_plate
@@ -152,17 +149,5 @@ class Bench:
         row("seconds a call costs beside its function", f"{spent * 1e6:.0f} µs", "≤ 100 µs")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", default="", help="names of benches, by comma")
-    args = parser.parse_args()
-    print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores, Python {sys.version.split()[0]}")
-    with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder), quick=args.quick)
-        for name in args.only.split(",") if args.only else ["busy", "workers", "slow_storage", "overhead"]:
-            getattr(bench, name)()
-
-
 if __name__ == "__main__":
-    main()
+    run_benches(Bench, ["busy", "workers", "slow_storage", "overhead"], about=__doc__)

@@ -138,8 +138,10 @@ class PipelineOrchestrator:
     def _probed(self, prints: Mapping[int, str], wells: Sequence[str]) -> Mapping[int, Probed]:
         """Return what calling each step once shows, or what it showed when this output was begun."""
         from openhcs.run.pixels import PlaneReader
-        from openhcs.run.probe import known_from, probe
+        from openhcs.run.probe import known_from, probe, unknown
 
+        if not any(map(unknown, self._steps)):
+            return {}
         known = known_from(self.output, self.index, prints)
         if known is not None:
             return known

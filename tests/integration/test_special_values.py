@@ -14,7 +14,9 @@ import roifile
 import tifffile
 
 from openhcs import FunctionStep, GlobalPipelineConfig, open_plate, special_inputs, special_outputs, validate
-from openhcs.errors import PlanError, StepError
+from openhcs.errors import FormatError, PlanError, StepError
+from openhcs.ledger.ledger import Ledger
+from openhcs.run.close import close
 from openhcs.run.plates import index_plate
 from openhcs.testing.synthetic import make_plate
 from values import LEVEL, SITE, WELL, count, everything, find, measure, results, run, sums, twice
@@ -204,7 +206,8 @@ def orchestrator_fails(plate, output, steps, words):
         (one,) = failed
         told = one.message
     assert re.search(words, told), told
-    assert "A01" in told
+    assert "step give" in told
+    assert "A01 site 1 channel 1" in told
 
 
 @pytest.mark.parametrize(
@@ -267,3 +270,19 @@ def test_a_channel_that_lacks_a_plane_has_no_objects_there(tmp_path):
     names = "{well}_s{site}_w{channel}_z{z}.tif"
     assert run(tmp_path / "P", tmp_path / "o", steps, SERIAL, pattern=names).ok
     assert seen[-1] == [[True, False], [True, True]]  # planes as the stack has them: z 2 comes first
+
+
+def test_a_damaged_part_of_a_table_is_named_and_nothing_is_merged_from_it(plate, tmp_path):
+    steps = [FunctionStep(count, variable_components=[], materialize=False)]
+    assert run(plate, tmp_path / "o", steps, SERIAL).ok
+    part, merged = tmp_path / "o/.openhcs/parts/counts/A02.parquet", tmp_path / "o/results/counts.csv"
+    whole = part.read_bytes()
+    data = bytearray(whole)
+    data[data.index(b"A02")] ^= 1
+    part.write_bytes(bytes(data))
+    merged.unlink()
+    with pytest.raises(FormatError, match=r"A02\.parquet is damaged: .*make its well again"):
+        close(Ledger(tmp_path / "o"))
+    assert not merged.exists()
+    part.write_bytes(whole)
+    assert "results/counts.csv" in close(Ledger(tmp_path / "o"))

@@ -278,7 +278,7 @@ def decode_parquet(path: Path) -> Any:
     broken = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, MemoryError)
     with reading(path, "Parquet table", broken):
         file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
-        _check_parquet(file.metadata, path)
+        check_parquet(file.metadata, path)
         table = file.read()
         facts = (table.schema.metadata or {}).get(KEY)
         if facts is None:
@@ -288,7 +288,8 @@ def decode_parquet(path: Path) -> Any:
         return Table(rows=rows, columns=columns, types=types).value()
 
 
-def _check_parquet(metadata: Any, path: Path) -> None:
+def check_parquet(metadata: Any, path: Path) -> None:
+    """Refuse a Parquet file that tells of negative sizes, or of more bytes than this machine holds."""
     sizes = [metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups)]
     if min([metadata.num_rows, *sizes]) < 0:
         raise FormatError(f"{path} is damaged: it tells of negative sizes", path=path, backend=NAME)

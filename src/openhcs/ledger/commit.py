@@ -218,18 +218,23 @@ def holds(path: Path, data: bytes) -> bool:
 
 def digest_of(path: Path, size: int) -> str | None:
     """Return the digest of a file of that many bytes; None if there is none such."""
-    digest = xxhash.xxh3_64()
     try:
         there = path.stat()
         if not stat.S_ISREG(there.st_mode) or there.st_size != size:
             return None
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
+        return digest_of_file(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise from_oserror(error, doing="read", path=path) from error
+
+
+def digest_of_file(path: Path) -> str:
+    """Return the digest of a file, read a block at a time; `OSError` where the system refuses."""
+    digest = xxhash.xxh3_64()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
     return digest.hexdigest()
 
 

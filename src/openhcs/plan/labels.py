@@ -17,6 +17,7 @@ from openhcs.plan.layers import label_keys
 from openhcs.plan.parts import LabelTarget
 from openhcs.plan.sizes import ZARR, stored, zarr_target
 from openhcs.plan.stages import cuts_of
+from openhcs.plan.values import outputs_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,12 +100,8 @@ def makes(label: LabelTarget, group: Group) -> bool:
 
 
 def _outputs(step: FunctionStep, planned: PlanStep) -> list[_Output]:
-    found: dict[str, list[str | None]] = {}
-    for key, chain in step.chains.items():
-        for output in (output for call in chain for output in call.outputs):
-            if output.kind == LABELS:
-                found.setdefault(output.name, []).append(key)
-    return [_Output(step=step, planned=planned, name=name, chains=tuple(keys)) for name, keys in found.items()]
+    found = {name: keys for name, (kind, keys) in outputs_of(step).items() if kind == LABELS}
+    return [_Output(step=step, planned=planned, name=name, chains=keys) for name, keys in found.items()]
 
 
 def _home(targets: tuple[Target, ...], number: int, layers: list[Layer], *, cut: bool) -> int | None:

@@ -70,7 +70,7 @@ class Exchange:
             an earlier step makes something of the same name.
         """
         self._planned.append(plan)
-        for name, (kind, chains) in _outputs(step).items():
+        for name, (kind, chains) in outputs_of(step).items():
             if other := self._makers.get(name):
                 raise PlanError(
                     f"steps {other.step} ({other.plan.name}) and {plan.number} ({plan.name}) both make {name!r}. Give "
@@ -183,7 +183,7 @@ def _check_over_wells(step: FunctionStep, plan: PlanStep) -> None:
             f"step {plan.number} ({plan.name}) stacks wells and has functions by value; it takes one for all values.",
             step=plan.name,
         )
-    for name, (kind, _) in _outputs(step).items():
+    for name, (kind, _) in outputs_of(step).items():
         if kind is None or kind == LABELS:
             why = "labels lie beneath an image, and it has none" if kind else "its kind must be said"
             raise PlanError(f"step {plan.number} ({plan.name}) stacks wells and makes {name!r}: {why}.", step=plan.name)
@@ -202,7 +202,7 @@ def _inputs(step: FunctionStep) -> dict[str, tuple[str | None, ...]]:
     return {name: tuple(keys) for name, keys in found.items() if keys}
 
 
-def _outputs(step: FunctionStep) -> dict[str, tuple[str | None, tuple[str | None, ...]]]:
+def outputs_of(step: FunctionStep) -> dict[str, tuple[str | None, tuple[str | None, ...]]]:
     """Return what a step makes: kind, and keys of its functions, by name.
 
     Raises

@@ -9,7 +9,7 @@ import numpy as np
 
 from openhcs.core.special import LABELS, OWN, TABLE
 from openhcs.errors import StepError
-from openhcs.plan.layers import label_keys
+from openhcs.plan.layers import PLACE, label_keys
 from openhcs.plan.units import value_unit
 from openhcs.plan.values import Links, place_of, takes_by
 from openhcs.run.calls import read_only
@@ -29,18 +29,19 @@ if TYPE_CHECKING:
     from openhcs.plan.parts import Take, Value
     from openhcs.plan.schedule import Scheduled
     from openhcs.run.calls import Made
+    from openhcs.run.calls import Place as CallPlace
 
     Array = np.ndarray[Any, np.dtype[Any]]
     Earlier = Callable[[Given, Take, Key], Any]
 
-LETTERS = {"site": ("s", 1), "channel": ("c", 3), "z_index": ("z", 4), "timepoint": ("t", 2)}
-"""How a component is told in the name of a file, and where it stands in a `Key`."""
+LETTERS = {"site": "s", "channel": "c", "z_index": "z", "timepoint": "t"}
+"""How components are told in the names of files, in their order."""
 
 
 def stem_of(value: Value, well: str, key: Key) -> str:
     """Return the beginning of the names of a value's files, such as ``A01_s1_c2``."""
     acquisition = f"_a{key[0]}" if key[0] else ""
-    named = (f"_{letter}{key[at]}" for name, (letter, at) in LETTERS.items() if name in value.place)
+    named = (f"_{letter}{key[PLACE[name]]}" for name, letter in LETTERS.items() if name in value.place)
     return well + acquisition + "".join(named)
 
 
@@ -84,13 +85,14 @@ class Keeper:
         self._parts: dict[str, Part] = {}
         self._calls: dict[str, list[tuple[int, list[int | None]]]] = {}
 
-    def keep(self, name: str, made: Any, key: Key, number: int) -> None:
+    def keep(self, name: str, made: Any, key: Key, number: int, place: CallPlace) -> None:
         """Store a value made by the call whose first plane is ``key``, the ``number``-th of its step.
 
         Raises
         ------
         StepError
-            a table of columns that are not those of the calls before, or a materialiser's fault.
+            a table with a column that is added to every table, cells that are no column, or a materialiser's
+            fault; ``place`` is told.
         """
         value = self._values[name]
         rows = 0
@@ -102,14 +104,16 @@ class Keeper:
                 for file, data in files_of(value.kind, made, stem, self._materialisers.get(name)).items():
                     self._write(f"{value_unit(value, self._well)}/{file}", data)
         except NoSuchValueError as error:
-            raise StepError(f"the {value.kind} {name!r} of well {self._well}: {error}", well=self._well) from None
+            raise self._wrong(place, f"the {value.kind} {name!r} on {place.where}: {error}") from None
         except Exception as error:  # a materialiser is the user's
             if value.kind != OWN:
                 raise
-            text = f"the materialiser of {name!r} raised on well {self._well}: {type(error).__name__}: {error}"
-            raise StepError(text, well=self._well) from error
-
+            told = f"the materialiser of {name!r} raised on {place.where}: {type(error).__name__}: {error}"
+            raise self._wrong(place, told) from error
         self._calls.setdefault(name, []).append((number, [*place_of(key, value.place), rows]))
+
+    def _wrong(self, place: CallPlace, what: str) -> StepError:
+        return StepError(f"step {place.step}: {what}", well=self._well, step=place.step)
 
     def close(self) -> list[dict[str, Any]]:
         """Write the tables and return what the commit record tells of all values.
@@ -174,12 +178,11 @@ class Exchange:
 
     def take(self, call: Scheduled) -> dict[str, Any]:
         """Return the special inputs of a call by name."""
-        group = call.group
-        found = {take.name: self._made(take, call) for take in takes_by(self._steps[call.step], group) if take.step > 0}
-        for take in takes_by(self._steps[call.step], group):
-            if take.step <= 0:
-                found[take.name] = self._earlier(self._given[take.name], take, group.inputs[0])
-        return found
+        first = call.group.first
+        return {
+            take.name: self._made(take, call) if take.step > 0 else self._earlier(self._given[take.name], take, first)
+            for take in takes_by(self._steps[call.step], call.group)
+        }
 
     def _made(self, take: Take, call: Scheduled) -> Any:
         makers = self._links.of(take, call.step, call.group)

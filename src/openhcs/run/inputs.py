@@ -11,13 +11,12 @@ import xxhash
 
 from openhcs.core.plate import ZarrSource
 from openhcs.errors import from_oserror
+from openhcs.ledger.commit import digest_of_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from openhcs.core.plate import Plane, PlateIndex, Source
-
-_BLOCK = 1 << 20
 
 
 def told_by(index: PlateIndex, how: str, wells: Sequence[str]) -> PlateIndex:
@@ -101,11 +100,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _digest(path: Path) -> str:
-    digest = xxhash.xxh3_64()
     try:
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
+        return digest_of_file(path)
     except OSError as error:
         raise from_oserror(error, doing="read the file", path=path) from error
-    return digest.hexdigest()

@@ -87,17 +87,11 @@ def read_table(root: str, name: str) -> Any:
     FormatError
         the file is damaged.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    from openhcs.run import tables as files
 
     found = ledger_above(root)
     tables = found[0].notes.facts().get("tables", {}) if found else {}
     path = found[0].output / f"{tables[name]}.parquet" if found and name in tables else None
     if path is None or not path.is_file():
         raise UnknownName(f"{root} has no table {name!r}; {suggest(name, tables)}")
-    try:
-        return pq.ParquetFile(path, page_checksum_verification=True).read()
-    except (OSError, pa.ArrowException) as error:
-        raise FormatError(
-            f"{path} is damaged: {error}. Remove it and run openhcs close to have it made anew.", path=path
-        ) from error
+    return files.read_table(path, remedy="Remove it and run openhcs close to have it made anew")

@@ -10,7 +10,7 @@ from openhcs.plan.model import PLATE
 from openhcs.plan.values import agree
 from openhcs.run.calls import Place, call_over_wells
 from openhcs.run.earlier import found_of
-from openhcs.run.exchange import LETTERS, Keeper, materialisers_of
+from openhcs.run.exchange import LETTERS
 
 if TYPE_CHECKING:
     from openhcs.ledger.ledger import Ledger, Staging
@@ -30,30 +30,27 @@ class PlateTaskRun:
         self._ledger = ledger
         (self._step,) = job.stage.recipe.steps
         self.timings: dict[str, float] = {}
-        self._keeper = Keeper(
-            job.stage.recipe.values,
-            well=PLATE,
-            staging=staging,
-            channels={channel.number: channel.name for channel in job.index.channels},
-            materialisers=materialisers_of(job.chains),
-        )
+        self._keeper = job.keeper(PLATE, staging)
 
     def run(self) -> dict[str, Any]:
         """Call the functions and return the commit record."""
         start = time.perf_counter()
         given = {one.value.name: self._gathered(one) for one in self._job.stage.given}
-        several = {take.name: take.several for take in self._step.takes}
+        # What an earlier step over wells made is one for the plate, all else a list over the wells.
+        alone = {one.value.name for one in self._job.stage.given if one.value.over_wells}
+        alone -= {take.name for take in self._step.takes if take.several}
         for number, at in enumerate(places_of(self._step, [one for found in given.values() for one in found])):
             taken = {}
             for name, found in given.items():
                 values = [one.value for one in found if agree(one.place, at)]
-                taken[name] = values if several[name] or not _plate_wide(self._job.stage.given, name) else values[0]
-            where = " ".join(f"{name} {at[place]}" for name, (_, place) in LETTERS.items() if at[place] is not None)
+                taken[name] = values[0] if name in alone else values
+            named = ((name, at[PLACE[name]]) for name in LETTERS)
+            where = " ".join(f"{name} {label}" for name, label in named if label is not None)
             place = Place(self._step.name, PLATE, f"all wells {where}".rstrip())
             made = call_over_wells(self._job.chains[0][None], place, taken)
             key = tuple(0 if label is None else label for label in at)
             for name, value in made.items():
-                self._keeper.keep(name, value, key, number)  # type: ignore[arg-type]
+                self._keeper.keep(name, value, key, number, place)  # type: ignore[arg-type]
         self.timings[f"{self._step.number} {self._step.name}"] = time.perf_counter() - start
         return {
             "well": PLATE,
@@ -69,10 +66,6 @@ class PlateTaskRun:
         """Return a value of every well, in the order of the plate."""
         wells = (PLATE,) if given.value.over_wells else self._task.wells
         return [one for well in wells for one in found_of(self._ledger, given, well)]
-
-
-def _plate_wide(given: tuple[Given, ...], name: str) -> bool:
-    return any(one.value.over_wells for one in given if one.value.name == name)
 
 
 def places_of(step: PlanStep, found: list[Found]) -> list[At]:

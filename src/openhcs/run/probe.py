@@ -157,9 +157,7 @@ class _Probe:
         self.planes = {plane.key: plane for plane in plate.by_well[well]}
         self.planned: list[PlanStep] = []
         self.exchange = Exchange()
-        self.inputs = {
-            name for step in steps for chain in step.chains.values() for call in chain for name in call.inputs
-        }
+        self.inputs = frozenset[str]().union(*(step.inputs for step in steps))
         self.groups: list[list[Group]] = []
         self.calls: dict[tuple[int, tuple[Key, ...]], Made] = {}
         self.made: list[dict[Key, Array]] = [{}]

@@ -7,11 +7,16 @@ The merged files follow from the parts alone, so they are the same whoever made 
 
 from __future__ import annotations
 
+import contextlib
 import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from openhcs.errors import FormatError
+from openhcs.io.formats_table import check_parquet
+from openhcs.io.zarr_spec import RESTORE
+from openhcs.plan.layers import PLACE
 from openhcs.run.values import NoSuchValueError
 
 if TYPE_CHECKING:
@@ -22,8 +27,8 @@ if TYPE_CHECKING:
     from openhcs.plan.parts import Value
     from openhcs.run.values import Columns
 
-COMPONENTS = {"site": 1, "channel": 3, "z_index": 4, "timepoint": 2}
-"""Columns in front, and where each stands in a `Key`."""
+COMPONENTS = ("site", "channel", "z_index", "timepoint")
+"""Columns in front, in their order."""
 FRONT = ("well", "acquisition", *COMPONENTS)
 
 
@@ -83,7 +88,7 @@ class Part:
             told["acquisition"] = key[0]
         for name in COMPONENTS:
             if name in self._value.place:
-                label = key[COMPONENTS[name]]
+                label = key[PLACE[name]]
                 told[name] = self._channels.get(label, str(label)) if name == "channel" else label
         return told
 
@@ -178,6 +183,41 @@ class _Drain(io.RawIOBase):
         return held
 
 
+def read_table(path: Path, *, remedy: str = RESTORE) -> Any:
+    """Return the Arrow table in a Parquet file of ours; ``remedy`` says what to do where it is damaged.
+
+    Raises
+    ------
+    FormatError
+        the file is damaged, gone, or tells of more than this machine holds.
+    """
+    with _reading(path, remedy) as pq:
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+        check_parquet(file.metadata, path)
+        return file.read()
+
+
+def _common_of(paths: Sequence[Path]) -> Any:
+    """Return the schema that holds those of all these files."""
+    schemas = []
+    for path in paths:
+        with _reading(path) as pq:
+            schemas.append(pq.read_schema(path))
+    return common(schemas)
+
+
+@contextlib.contextmanager
+def _reading(path: Path, remedy: str = RESTORE) -> Iterator[Any]:
+    """Give the library that reads Parquet, and turn what it raises into our error."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        yield pq
+    except (OSError, pa.ArrowException) as error:
+        raise FormatError(f"{path} is damaged: {error}. {remedy}.", path=path) from error
+
+
 def merged_parquet(paths: Sequence[Path], facts: Mapping[bytes, bytes]) -> Iterator[bytes]:
     """Yield the bytes of one Parquet file that holds parts below one another, with ``facts`` as its metadata.
 
@@ -185,11 +225,11 @@ def merged_parquet(paths: Sequence[Path], facts: Mapping[bytes, bytes]) -> Itera
     """
     import pyarrow.parquet as pq
 
-    schema = common([pq.read_schema(path) for path in paths]).with_metadata(dict(facts))
+    schema = _common_of(paths).with_metadata(dict(facts))
     drain = _Drain()
     with pq.ParquetWriter(drain, schema, compression="zstd", write_page_checksum=True) as writer:
         for path in paths:
-            table = pq.ParquetFile(path, page_checksum_verification=True).read()
+            table = read_table(path)
             if table.num_rows:
                 writer.write_table(fitted(table, schema))
             yield drain.take()
@@ -200,11 +240,10 @@ def merged_csv(paths: Sequence[Path]) -> Iterator[bytes]:
     """Yield the bytes of one CSV file that holds parts below one another, under one header."""
     import pyarrow as pa
     import pyarrow.csv as pc
-    import pyarrow.parquet as pq
 
-    schema = common([pq.read_schema(path) for path in paths])
+    schema = _common_of(paths)
     for number, path in enumerate(paths):
-        table = fitted(pq.ParquetFile(path, page_checksum_verification=True).read(), schema)
+        table = fitted(read_table(path), schema)
         sink = pa.BufferOutputStream()
         if schema.names:
             pc.write_csv(table, sink, pc.WriteOptions(include_header=number == 0))
@@ -213,9 +252,7 @@ def merged_csv(paths: Sequence[Path]) -> Iterator[bytes]:
 
 def read_part(path: Path) -> Columns:
     """Return a part by its columns, those in front as well."""
-    import pyarrow.parquet as pq
-
-    table = pq.ParquetFile(path, page_checksum_verification=True).read()
+    table = read_table(path)
     return {name: _values(table.column(name)) for name in table.column_names}
 
 

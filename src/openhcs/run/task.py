@@ -80,6 +80,16 @@ class Job:
         """Run a task and commit what it made."""
         return run_task(self, task)
 
+    def keeper(self, well: str, staging: Staging) -> Keeper:
+        """Return what stores the values of one task, of a well or of all of them."""
+        return Keeper(
+            self.stage.recipe.values,
+            well=well,
+            staging=staging,
+            channels={channel.number: channel.name for channel in self.index.channels},
+            materialisers=materialisers_of(self.chains),
+        )
+
     def facts(self, ledger: Ledger) -> dict[str, Any]:
         """Keep the microscope's own documents in the ledger; return what the plate's documents need."""
         vendor = keep_documents(self.index, ledger.folder, ledger.ops)
@@ -119,13 +129,7 @@ class TaskRun:
         self.labels = self._make_label_sinks()
         self.earlier = Earlier(job.output, task.well)
         self.exchange = Exchange(job.stage, self.groups, self.earlier.of)
-        self.keeper = Keeper(
-            self.recipe.values,
-            well=task.well,
-            staging=staging,
-            channels={channel.number: channel.name for channel in job.index.channels},
-            materialisers=materialisers_of(job.chains),
-        )
+        self.keeper = job.keeper(task.well, staging)
         self.numbers = [{group.first: number for number, group in enumerate(groups)} for groups in self.groups]
         self.reader = reader_for(job.index, job.stage, job.recipe, job.output)
         self.timings: dict[str, float] = {}
@@ -235,7 +239,8 @@ class TaskRun:
         del stack
         self._keep_labels(call, made)
         for name, value in made.values.items():
-            self.keeper.keep(name, value, call.group.inputs[0], self.numbers[call.step][call.group.first])
+            number = self.numbers[call.step][call.group.first]
+            self.keeper.keep(name, value, call.group.first, number, self._place_of(call))
         self.exchange.put(call, made)
         planes = made.planes
         del made
@@ -313,6 +318,9 @@ class TaskRun:
         else:
             room[...] = 0
 
+    def _place_of(self, call: Scheduled) -> CallPlace:
+        return CallPlace(self.recipe.steps[call.step].name, self.task.well, self._where(call.group))
+
     def _where(self, group: Group) -> str:
         _, site, t, channel, z = group.inputs[0]
         return f"{self.task.well} site {site} channel {channel} z {z} t {t}"
@@ -330,7 +338,7 @@ class TaskRun:
         made = call_chain(
             self.job.chains[call.step][call.group.chain],
             stack,
-            CallPlace(step.name, self.task.well, where),
+            self._place_of(call),
             given=self.exchange.take(call),
             label_planes=len(label_keys(call.group.inputs)),
         )
