@@ -113,7 +113,9 @@ def test_shards_of_a_plan_in_stages_wait_for_each_other_and_are_run_again(at, ca
 def test_a_shard_that_cannot_be_is_a_usage_error(at, word, capsys):
     saved(at)
     assert main(["run", "plan.json", f"--shard={word}"]) == 2
-    assert "--shard" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "--shard" in said
+    assert "I/N with I from 1 to N, such as 2/5" in said
 
 
 def test_a_pipeline_file_that_changed_is_not_run(at, capsys):

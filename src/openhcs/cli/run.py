@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING
 
 from openhcs.cli import options, work
@@ -42,7 +43,7 @@ def shard(text: str) -> tuple[int, int]:
     """Return (i, n) of a text such as ``2/5``."""
     found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
     if not found or not 1 <= int(found[1]) <= int(found[2]):
-        raise UsageError(f"--shard is I/N with I from 1 to N, such as 2/5, not {text!r}")
+        raise ArgumentTypeError(f"it is I/N with I from 1 to N, such as 2/5, not {text!r}")
     return int(found[1]), int(found[2])
 
 
