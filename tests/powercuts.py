@@ -25,7 +25,7 @@ from openhcs.io.fsops import FileOps
 from openhcs.plan.compile import compile_plan
 from openhcs.run.execute import execute
 from openhcs.run.facts import gather
-from openhcs.run.fingerprint import step_fingerprint
+from openhcs.run.fingerprint import fingerprint_of
 from openhcs.run.plates import index_plate
 from openhcs.testing.journal import JournalOps
 from openhcs.testing.powercut import History, lay_down, snapshot, states, tree_key
@@ -136,7 +136,7 @@ class PlateWork(Work):
     def plan(self, plate: str, steps: tuple[FunctionStep, ...] = (), config: GlobalPipelineConfig | None = None) -> Any:
         """Return the plan for one of the input plates."""
         index = index_plate(self._inputs / plate)
-        prints = {number: step_fingerprint(step) for number, step in enumerate(steps, start=1)}
+        prints = {number: fingerprint_of(step) for number, step in enumerate(steps, start=1)}
         facts = gather(str(self._inputs / self.output), probed={}, fingerprints=prints)
         return compile_plan(index, steps, config or self.config, facts, wells=select_wells(index.wells, None))
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from openhcs.plan.facts import Probed
     from openhcs.plan.model import Plan
     from openhcs.run.events import Listener
+    from openhcs.run.fingerprint import Fingerprint
     from openhcs.run.result import RunResult
 
 
@@ -120,7 +121,7 @@ class PipelineOrchestrator:
         from openhcs.plan.array_types import check_installed
         from openhcs.plan.compile import compile_plan
         from openhcs.run.facts import absent_kinds, gather
-        from openhcs.run.fingerprint import step_fingerprint
+        from openhcs.run.fingerprint import fingerprint_of
         from openhcs.run.inputs import told_by
         from openhcs.run.pipeline_file import named_file
 
@@ -128,21 +129,22 @@ class PipelineOrchestrator:
         check_installed(self._steps, absent_kinds())
         wells = select_wells(self.index.wells, self._wells, self._wells_mode)
         index = told_by(self.index, self.config.inputs, wells)
-        prints = {number: step_fingerprint(step) for number, step in enumerate(self._steps, start=1)}
+        prints = {number: fingerprint_of(step) for number, step in enumerate(self._steps, start=1)}
         facts = gather(self.output, probed=self._probed(prints, wells), fingerprints=prints)
         plan = compile_plan(index, self._steps, self.config, facts, wells=wells)
         named = None if self._pipeline_file is None else named_file(self._pipeline_file)
         self._plan = replace(plan, pipeline=named, output=os.path.abspath(self.output))
         return {task.well: _context(self._plan, task, self.output) for task in self._plan.tasks}
 
-    def _probed(self, prints: Mapping[int, str], wells: Sequence[str]) -> Mapping[int, Probed]:
+    def _probed(self, prints: Mapping[int, Fingerprint], wells: Sequence[str]) -> Mapping[int, Probed]:
         """Return what calling each step once shows, or what it showed when this output was begun."""
         from openhcs.run.pixels import PlaneReader
         from openhcs.run.probe import known_from, probe, unknown
 
         if not any(map(unknown, self._steps)):
             return {}
-        known = known_from(self.output, self.index, prints)
+        told = {number: one.text for number, one in prints.items()}
+        known = None if any(one.opaque for one in prints.values()) else known_from(self.output, self.index, told)
         if known is not None:
             return known
         reader = PlaneReader(self.index)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 
 import numpy as np
 import pytest
@@ -235,3 +236,29 @@ def test_records_events_and_status_tell_where_time_went(plate, tmp_path, capsys)
     capsys.readouterr()
     assert main(["status", str(tmp_path / "o")]) == 0
     assert "1 turn" in capsys.readouterr().out
+
+
+def test_wells_are_made_again_where_nobody_can_tell_whether_a_function_changed(plate, tmp_path):
+    held = threading.Lock()
+    plain = FunctionStep(lambda stack: stack, "plain", [], out="same", out_dtype="uint16")
+    steps = [plain, FunctionStep((lambda stack, held: stack, {"held": held}), "locked", [])]
+    orchestrator = PipelineOrchestrator(plate, output=tmp_path / "o", global_config=SERIAL)
+    assert orchestrator.run(steps).done == WELLS
+    assert "step 2 (locked) holds lock, which may change without being seen" in orchestrator.plan.explain()
+    assert run(plate, tmp_path / "o", steps, SERIAL).done == WELLS
+
+
+def test_the_input_is_never_written_to(plate, tmp_path):
+    def state():
+        return {
+            path: (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else b"") for path in plate.rglob("*")
+        }
+
+    before = state()
+    orchestrator = PipelineOrchestrator(plate, output=tmp_path / "o")
+    assert orchestrator.run(ILLUMINATION).ok
+    orchestrator.debug("A01")
+    convert(plate, tmp_path / "c.zarr")
+    assert main(["scan", str(plate)]) == 0
+    assert main(["info", str(plate)]) == 0
+    assert state() == before

@@ -61,7 +61,9 @@ def fitted(plan: Plan, here: Facts, *, settings: Mapping[str, Any] | None = None
         this machine has no room for it.
     """
     origin = _origin(plan)
-    facts = replace(here, probed=origin.facts.probed, fingerprints=origin.facts.fingerprints)
+    facts = replace(
+        here, probed=origin.facts.probed, fingerprints=origin.facts.fingerprints, opaque=origin.facts.opaque
+    )
     config = _configured(plan.config, settings or {})
     again = _compiled(plan, origin, steps=origin.steps, config=config, facts=facts, wells=origin.wells)
     if again.id != plan.id:

@@ -94,6 +94,7 @@ def compile_plan(
             *absent,
             *_warnings(steps, planned),
             *conversions(steps, planned, source, facts),
+            *_opaque(planned),
             *_sizes(source, planned),
         ),
     )
@@ -101,6 +102,16 @@ def compile_plan(
     check_owners(plan)
     check_space(plan, facts)
     return plan
+
+
+def _opaque(planned: tuple[PlanStep, ...]) -> list[str]:
+    """Return a note for each step of which nobody can tell whether it changed."""
+    return [
+        f"step {step.number} ({step.name}) holds {', '.join(step.opaque)}, which may change without being seen: wells "
+        "are made again each time"
+        for step in planned
+        if step.opaque
+    ]
 
 
 def _added(plan: Plan) -> list[str]:

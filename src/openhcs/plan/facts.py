@@ -43,6 +43,8 @@ class Facts:
         make no labels and nothing whose kind it leaves open.
     fingerprints
         by step number, a text that changes when the step's functions or arguments do.
+    opaque
+        by step number, kinds of things that its functions hold and that may change unseen.
     measured
         what tasks took in an earlier run to the same output, in bytes, by plan and name of the task.
     store_output
@@ -58,6 +60,7 @@ class Facts:
     free_bytes: int | None = None
     probed: Mapping[int, Probed] = field(default_factory=dict)
     fingerprints: Mapping[int, str] = field(default_factory=dict)
+    opaque: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     measured: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     store_output: bool = False
     absent: tuple[str, ...] = ()

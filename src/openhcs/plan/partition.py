@@ -34,7 +34,7 @@ def partition(
     for number, step in enumerate(steps, start=1):
         probed = facts.probed.get(number)
         one = settled(step, exchange.bound(step, first_step(index, step, number, before)), keys, probed)
-        one = replace(one, fingerprint=facts.fingerprints.get(number, ""))
+        one = replace(one, fingerprint=facts.fingerprints.get(number, ""), opaque=facts.opaque.get(number, ()))
         exchange.made(step, one, probed)
         keys = next_keys(keys, one, before)
         planned.append(one)

@@ -58,7 +58,8 @@ class PlanStep:
     ``picks`` maps a component's value to the key of its functions; empty when one chain serves all.
     ``out`` is "same", "one" or labels; ``known`` says how that became known. ``scratch`` is what a call was seen
     to take beyond its stack and what comes out, in bytes per byte of its stack; None: no call was tried.
-    ``takes`` are its special inputs. ``passes`` says that its images are the very ones that came in.
+    ``takes`` are its special inputs. ``opaque`` are kinds of things that its functions hold and no fingerprint
+    tells. ``passes`` says that its images are the very ones that came in.
     """
 
     number: int
@@ -75,6 +76,7 @@ class PlanStep:
     writes: tuple[str, ...] = ()
     why: str = ""
     fingerprint: str = ""
+    opaque: tuple[str, ...] = ()
     takes: tuple[Take, ...] = ()
     passes: bool = False
 

@@ -87,11 +87,13 @@ def execute(
     """
     ops = ops or FileOps(durable=plan.recipe.config.durability == "full")
     mine = plan if shard is None else plan.shard(*shard)
+    opaque = (step.number for step in plan.recipe.steps if step.opaque)
+    first = min((*opaque, *([] if rerun_from is None else [rerun_from])), default=None)
     batches = []
     before: Sequence[Task] = ()
     for (stage, job), own in zip(jobs_of(plan, steps, os.path.abspath(output), ops), mine.stages, strict=True):
         after = tuple(before) if shard else ()
-        again = rerun_from is not None and rerun_from <= stage.skipped + len(stage.recipe.steps)
+        again = first is not None and first <= stage.skipped + len(stage.recipe.steps)
         batches.append(Batch(job, own.tasks, _heading(plan, stage), after, again))
         before = stage.tasks
     return carry_out(mine, batches, exist=exist, on_event=on_event, stop=stop, whole=plan, client=client)

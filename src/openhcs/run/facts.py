@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from openhcs.plan.facts import Probed
+    from openhcs.run.fingerprint import Fingerprint
 
 TEACHERS = 8
 """Commit records that are asked what their wells took."""
@@ -41,7 +42,7 @@ def gather(
     output: str,
     *,
     probed: Mapping[int, Probed] | None = None,
-    fingerprints: Mapping[int, str] | None = None,
+    fingerprints: Mapping[int, Fingerprint] | None = None,
 ) -> Facts:
     """Return the facts for a plan whose results go to ``output``.
 
@@ -54,7 +55,8 @@ def gather(
         memory=memory_limit(),
         free_bytes=None if begun else free_bytes(output),
         probed=probed or {},
-        fingerprints=fingerprints or {},
+        fingerprints={number: one.text for number, one in (fingerprints or {}).items()},
+        opaque={number: one.opaque for number, one in (fingerprints or {}).items() if one.opaque},
         measured=measured(output) if begun else {},
         store_output=output.rstrip("/").endswith(".zarr"),
         absent=absent_kinds(),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
 
 from openhcs.core.steps import FunctionStep
-from openhcs.run.fingerprint import step_fingerprint
+from openhcs.run.fingerprint import fingerprint_of, step_fingerprint
 
 
 def fingerprint(func):
@@ -123,3 +124,75 @@ def test_another_process_gives_the_same():
         for _ in range(4)
     }
     assert len(printed) == 1
+
+
+PIPELINE = """
+from dataclasses import dataclass
+import helpers
+from helpers import Tool, near
+from openhcs import FunctionStep
+
+class Own:
+    n = 1
+    def go(self, stack): return stack + self.n
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    high: int = 3
+
+def by_name(stack): return near(stack)
+def by_module(stack): return helpers.near(stack)
+def by_class(stack): return Tool().go(stack)
+def by_own_class(stack): return Own().go(stack)
+def by_argument(stack, level): return stack
+functions = [by_name, by_module, by_class, by_own_class, (by_argument, {"level": Level()})]
+steps = [FunctionStep(one, f"s{number}", []) for number, one in enumerate(functions)]
+"""
+HELPERS = """
+def deep(stack): return stack
+
+def near(stack): return deep(stack)
+
+class Tool:
+    def go(self, stack): return deep(stack)
+"""
+
+
+def prints_of(folder, pipeline, helpers):
+    """Return the fingerprints of a pipeline file beside a file of helpers, as a process of its own sees them."""
+    (folder / "p.py").write_text(pipeline)
+    (folder / "helpers.py").write_text(helpers)
+    code = (
+        "from openhcs.run.pipeline_file import load_pipeline\nfrom openhcs.run.fingerprint import step_fingerprint\n"
+        "print(*map(step_fingerprint, load_pipeline('p.py').steps))"
+    )
+    words = [sys.executable, "-B", "-c", code]
+    return subprocess.run(words, check=True, capture_output=True, text=True, cwd=folder).stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("in_pipeline", "old", "new", "changed"),
+    [
+        (True, "functions =", "# a word\nfunctions =", "....."),
+        (False, "def near", "# a word\ndef near", "....."),
+        (False, "def deep(stack): return stack", "def deep(stack): return stack + 1", "xxx.."),
+        (False, "near(stack): return deep(stack)", "near(stack): return deep(stack) * 2", "xx..."),
+        (False, "go(self, stack): return deep(stack)", "go(self, stack): return deep(stack) - 1", ".xx.."),
+        (True, "stack + self.n", "stack - self.n", "...x."),
+        (True, "n = 1", "n = 2", "...x."),
+        (True, "high: int = 3", "high: int = 4", "....x"),
+    ],
+    ids=["comment", "comment of a helper", "deep", "near", "class", "own class", "attribute", "slot"],
+)
+def test_the_users_own_files_count_by_what_they_say(tmp_path, in_pipeline, old, new, changed):
+    before = prints_of(tmp_path, PIPELINE, HELPERS)
+    pipeline, helpers = (PIPELINE.replace(old, new), HELPERS) if in_pipeline else (PIPELINE, HELPERS.replace(old, new))
+    after = prints_of(tmp_path, pipeline, helpers)
+    assert "".join(".x"[a != b] for a, b in zip(before, after, strict=True)) == changed
+
+
+def test_what_nothing_tells_is_named():
+    lock = threading.Lock()
+    assert fingerprint_of(FunctionStep((lambda s, held: s, {"held": lock}), "s", [])).opaque == ("lock",)
+    assert fingerprint_of(FunctionStep(lambda s: lock and s, "s", [])).opaque == ("lock",)
+    assert fingerprint_of(FunctionStep(lambda s: s + 1, "s", [])).opaque == ()
