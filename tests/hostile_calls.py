@@ -60,7 +60,7 @@ class Names:
     def read_bytes(self, path: str, *, limit: int = 0) -> bytes:
         raise NotFound(f"{path} is not there", path=path)
 
-    def tiff_header(self, path: str) -> Any:
+    def header(self, path: str) -> Any:
         raise FormatError(f"{path} is damaged", path=path)
 
 
@@ -173,7 +173,7 @@ def tiffs(folder: Path) -> list[bytes]:
 def tiff_plane(folder: Path) -> Call:
     def call(data: bytes) -> Any:
         (folder / "case.tif").write_bytes(data)
-        header = FolderFiles(folder).tiff_header("case.tif")
+        header = FolderFiles(folder).header("case.tif")
         assert max(header.shape) < 2**31, f"{header} is believed"
         if np.dtype(header.dtype).itemsize * header.shape[0] * header.shape[1] > 2**27:
             return header.description

@@ -13,6 +13,7 @@
     │       └── OutputBusy               another process works there now
     ├── InputError (ValueError)          a plate or folder that cannot be read as asked
     │   ├── FormatError                  bytes on disk are wrong: which file, where
+    │   ├── SeveralPlates                a folder of several plates; names them
     │   └── MissingPlanes                planes that should be there are not
     ├── StorageError (OSError)           the system refused: errno kept
     │   ├── StorageFull                  no space left
@@ -128,6 +129,12 @@ class InputError(OpenHCSError, ValueError):
 
 class FormatError(InputError):
     """Bytes on disk are not what their name or document promises."""
+
+
+class SeveralPlates(InputError):
+    """A folder of several plates; ``places`` are their folders below ``path``."""
+
+    places: tuple[str, ...] = ()
 
 
 class MissingPlanes(InputError):

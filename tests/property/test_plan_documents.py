@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openhcs.core.config import GlobalPipelineConfig
-from openhcs.core.plate import FileSource, PlaneState, ZarrSource
+from openhcs.core.plate import FileSource, FlatField, PlaneState, ZarrSource
 from openhcs.core.special import special_inputs, special_outputs
 from openhcs.core.steps import FunctionStep
 from openhcs.errors import FormatError
@@ -20,6 +20,7 @@ from openhcs.plan.facts import Facts, Probed
 from openhcs.plan.model import Plan
 from plates import make_index
 
+FLAT = FlatField(coefficients=((1.25,), (0.5, -0.25)), origin=(3.5, 3.5), scale=(0.125, 0.125), shape=(8, 8))
 COMPONENTS = ("site", "channel", "z_index", "timepoint")
 PROBED = Probed(planes_in=1, planes_out=1, dtype="uint16", plane_shape=(8, 8), labels={"nuclei": "uint32"}, scratch=1.5)
 
@@ -46,17 +47,25 @@ sources = st.one_of(
     st.builds(ZarrSource, texts, st.lists(st.integers(0, 9), max_size=3).map(tuple)),
 )
 
+heights = st.one_of(st.none(), st.integers(-(10**6), 10**6).map(lambda count: count / 1000), st.floats(allow_nan=False))
+
 
 @st.composite
 def plates(draw):
     sizes = [draw(st.integers(1, 3)) for _ in range(4)]
     index = make_index(2, *sizes, shape=(8, 8))
     states = st.sampled_from([PlaneState.PRESENT, PlaneState.PRESENT, PlaneState.MISSING])
-    planes = [replace(one, source=draw(sources), state=draw(states)) for one in index.planes]
+    planes = [replace(one, source=draw(sources), state=draw(states), z_um=draw(heights)) for one in index.planes]
+    planes = [replace(one, time_s=number / 8) for number, one in enumerate(planes)]
     planes[0] = replace(planes[0], state=PlaneState.PRESENT)
     places = {(one.well, one.site): (draw(st.floats(allow_nan=False)), 1.5) for one in planes}
     return replace(
-        index, planes=tuple(planes), positions=places, pixel_size_um=draw(st.sampled_from([None, (0.5, 1.0)]))
+        index,
+        planes=tuple(planes),
+        positions=places,
+        pixel_size_um=draw(st.sampled_from([None, (0.5, 1.0)])),
+        flat_fields=draw(st.sampled_from([{}, {1: FLAT}])),
+        barcode=draw(st.one_of(st.none(), texts)),
     )
 
 

@@ -65,7 +65,10 @@ Key = tuple[int, int, int, int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plane:
-    """One 2-D image (y, x) of a plate, with the vendor's own numbers."""
+    """One 2-D image (y, x) of a plate, with the vendor's own numbers.
+
+    ``z_um`` is its height as told, ``time_s`` the seconds from the start of its acquisition; both to 0.001.
+    """
 
     well: str
     site: int
@@ -75,6 +78,8 @@ class Plane:
     acquisition: int = 0
     source: Source | None = None
     state: PlaneState = PlaneState.PRESENT
+    z_um: float | None = None
+    time_s: float | None = None
 
     @property
     def key(self) -> Key:
@@ -91,7 +96,9 @@ class Plane:
 class Channel:
     """One channel: its number, its name and, where recorded, how it was taken.
 
-    Wavelengths are in nm, exposure in ms, colour is six hexadecimal digits.
+    Wavelengths are in nm, exposure in ms, colour is six hexadecimal digits. ``kind`` is the vendor's word in
+    lower case, such as "brightfield"; ``binning`` is (y, x); ``z_offset_um`` the height of its planes above
+    those of the lowest channel with the same z.
     """
 
     number: int
@@ -100,6 +107,32 @@ class Channel:
     emission_nm: float | None = None
     exposure_ms: float | None = None
     color: str | None = None
+    kind: str | None = None
+    objective: str | None = None
+    magnification: float | None = None
+    numerical_aperture: float | None = None
+    binning: tuple[int, int] | None = None
+    z_offset_um: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlatField:
+    """The unevenness of a channel's light, as the microscope measured it: a polynomial over the image.
+
+    Parameters
+    ----------
+    coefficients
+        by total degree: ``coefficients[i][j]`` belongs to x ** (i - j) * y ** j.
+    origin, scale
+        (x, y): x is (column - origin) * scale, y likewise.
+    shape
+        (y, x) in pixels, of the image it was measured on.
+    """
+
+    coefficients: tuple[tuple[float, ...], ...]
+    origin: tuple[float, float]
+    scale: tuple[float, float]
+    shape: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,13 +169,13 @@ class Files(Protocol):
     def read_bytes(self, path: str, *, limit: int = 256 * 2**20) -> bytes:
         """Return a file's bytes; `FormatError` when it is larger than ``limit``."""
 
-    def tiff_header(self, path: str) -> TiffHeader:
-        """Return what the first page says, without reading pixels; `FormatError` if it is no TIFF."""
+    def header(self, path: str) -> ImageHeader:
+        """Return what an image's first page says, without reading pixels; `FormatError` if it is no image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TiffHeader:
-    """What the first page of a TIFF says."""
+class ImageHeader:
+    """What the first page of an image file says; ``description`` and ``tags`` are those of a TIFF."""
 
     shape: tuple[int, int]
     dtype: str
@@ -179,6 +212,10 @@ class PlateIndex:
         (well, site) → stage position (x, y) in µm; y points down as stored in the images' space.
     metadata_files
         vendor documents, relative to ``root``, to be kept verbatim.
+    plate_type, barcode, instrument
+        the plate's product, its label, what recorded it; None where nobody told.
+    flat_fields
+        profiles of light by channel number.
     """
 
     name: str
@@ -195,6 +232,10 @@ class PlateIndex:
     plane_shape: tuple[int, int] | None = None
     positions: Mapping[tuple[str, int], tuple[float, float]] = field(default_factory=dict)
     metadata_files: tuple[str, ...] = ()
+    plate_type: str | None = None
+    barcode: str | None = None
+    instrument: str | None = None
+    flat_fields: Mapping[int, FlatField] = field(default_factory=dict)
     unmatched: tuple[Unmatched, ...] = ()
     warnings: tuple[str, ...] = ()
     why: str = ""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from openhcs.core.plate import TiffHeader
+    from openhcs.core.plate import ImageHeader
 
 ZARR_DOCUMENTS = frozenset({"zarr.json", ".zgroup", ".zattrs", ".zarray"})
 READ_LIMIT = 256 * 2**20
@@ -86,7 +86,7 @@ class FolderFiles:
             raise InvalidPath(f"{path} leads out of {self._root}", path=full)
         return read_plain(full, limit=limit)
 
-    def tiff_header(self, path: str) -> TiffHeader:
+    def header(self, path: str) -> ImageHeader:
         """Return what the first page says, without reading pixels."""
         from openhcs.io.tiff import read_header
 

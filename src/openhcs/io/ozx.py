@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from openhcs.core.plate import TiffHeader
+    from openhcs.core.plate import ImageHeader
     from openhcs.io.fsops import FileOps
     from openhcs.io.tree import Tree
 
@@ -304,6 +304,6 @@ class OzxFiles:
         """Return a file's bytes."""
         return self.tree.read(path, limit=limit)
 
-    def tiff_header(self, path: str) -> TiffHeader:
+    def header(self, path: str) -> ImageHeader:
         """Raise: a store holds no TIFFs."""
         raise FormatError(f"{path} in {self.root} is no TIFF", path=path)

@@ -15,7 +15,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 import tifffile
 
-from openhcs.core.plate import TiffHeader
+from openhcs.core.plate import ImageHeader
 from openhcs.errors import FormatError, InvalidType, from_oserror
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _opened(path: str | Path, data: bytes | None = None) -> Iterator[Any]:
         raise FormatError(f"{path} is damaged or no TIFF: {error}", path=path) from error
 
 
-def read_header(path: str | Path) -> TiffHeader:
+def read_header(path: str | Path) -> ImageHeader:
     """Return what the first page says; no pixels are read.
 
     Raises
@@ -69,7 +69,7 @@ def read_header(path: str | Path) -> TiffHeader:
     with _opened(path) as tif:
         page = tif.pages[0]
         shape = _plane_shape(page, path)
-        return TiffHeader(shape=shape, dtype=page.dtype.name, pages=len(tif.pages), description=str(page.description))
+        return ImageHeader(shape=shape, dtype=page.dtype.name, pages=len(tif.pages), description=str(page.description))
 
 
 def _plane_shape(page: Any, path: object) -> tuple[int, int]:

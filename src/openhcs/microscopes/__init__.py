@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 from openhcs.constants.constants import Microscope as Layout
 from openhcs.core.plate import PlateIndex
 from openhcs.errors import InputError, InvalidType, UnknownName, suggest
+from openhcs.microscopes.forms import all_forms, is_image
 from openhcs.microscopes.limits import check_size
 from openhcs.microscopes.outline import Indexed, OpensLazily, Outline
 from openhcs.microscopes.protocol import Microscope, NotMine
@@ -30,7 +31,8 @@ TABLE = {
 }
 """Layout → ``module:Class``, in the order they are tried."""
 ENTRY_POINTS = "openhcs.microscopes"
-IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".c01", ".dib")
+OURS = ("ome_zarr", "openhcs_tiff")
+"""Layouts of outputs: what lies beside them is not asked about."""
 
 
 def load(name: str) -> Microscope:
@@ -81,6 +83,7 @@ def look(files: Files, microscope: Layout | str = Layout.AUTO, *, pattern: str |
     for layout in [*(point.name for point in metadata.entry_points(group=ENTRY_POINTS)), *TABLE]:
         found = _asked(load(layout), layout, files)
         if not isinstance(found, NotMine):
+            _refuse_mixed(found, layout, files)
             return found
         reasons[layout] = found.why
     _refuse_empty(files)
@@ -103,6 +106,29 @@ def _sure(found: Outline | NotMine, name: str, files: Files) -> Outline:
     return found
 
 
+def _refuse_mixed(found: Outline, layout: str, files: Files) -> None:
+    """Refuse a folder in which images that are no plane are named as another layout names its own."""
+    if layout in OURS or not isinstance(found, Indexed):
+        return
+    others: dict[str, list[str]] = {}
+    for one in found.index().unmatched:
+        base = one.path.rpartition("/")[2]
+        if is_image(base) and not any(form.matches(base) for name, form in all_forms() if name == layout):
+            name = next((name for name, form in all_forms() if form.matches(base)), None)
+            if name is not None:
+                others.setdefault(name, []).append(one.path)
+    if others:
+        told = "; ".join(
+            f"{len(paths)} images are named as {name}, such as {paths[0]}" for name, paths in others.items()
+        )
+        here = sum(plane.source is not None for plane in found.index().planes)
+        raise InputError(
+            f"{files.root} holds images of different microscopes: {here} are of {layout}; {told}. Name the folder of "
+            f"one, or say which is meant: --microscope {layout}.",
+            path=files.root,
+        )
+
+
 def _refuse_empty(files: Files) -> None:
     listed = files.list()
     if not listed:
@@ -113,7 +139,7 @@ def _refuse_empty(files: Files) -> None:
 
 def _unknown(files: Files, reasons: dict[str, str]) -> str:
     listed = files.list()
-    images = [file for file in listed if file.path.lower().endswith(IMAGE_SUFFIXES)]
+    images = [file for file in listed if is_image(file.path)]
     held = f"{len(listed)} files, {len(images)} of them images" if images else f"{len(listed)} files and no image"
     example = (images or listed)[0].path
     told = "\n".join(f"  {name}: {why}" for name, why in reasons.items())

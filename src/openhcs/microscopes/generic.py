@@ -16,7 +16,7 @@ from openhcs.microscopes.protocol import NotMine
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from openhcs.core.plate import Files, TiffHeader
+    from openhcs.core.plate import Files, ImageHeader
 
 TIFF = (".tif", ".tiff")
 OTHER_IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".c01", ".dib", ".nd2", ".czi", ".lif")
@@ -32,7 +32,7 @@ class _Named:
 
     source: FileSource
     values: dict[str, str]
-    header: TiffHeader | None = None
+    header: ImageHeader | None = None
 
 
 class Generic:
@@ -146,14 +146,14 @@ class _Folder:
         folder = self.files.root.replace("\\", "/").rstrip("/").rpartition("/")[2]
         return plates[0] if plates else folder or "plate"
 
-    def _of_one_kind(self) -> TiffHeader | None:
+    def _of_one_kind(self) -> ImageHeader | None:
         """Read headers; keep the files that are like most, tell of the others.
 
         A damaged file stays: reading it must fail, and name it.
         """
         for one in self.named:
             try:
-                one.header = self.files.tiff_header(one.source.path)
+                one.header = self.files.header(one.source.path)
             except FormatError:
                 continue
         kinds = Counter((one.header.dtype, one.header.shape) for one in self.named if one.header)

@@ -23,7 +23,7 @@ from openhcs.microscopes.protocol import NotMine
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from openhcs.core.plate import Files, FileSource, TiffHeader
+    from openhcs.core.plate import Files, FileSource, ImageHeader
     from openhcs.microscopes.htd import Protocol
 
 _GUID = re.compile(r"_?\[?[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\]?$")
@@ -170,7 +170,7 @@ class _Plate:
         self.warnings: list[str] = []
         self.htd = min(folder.htds, key=lambda path: (path.count("/"), path)) if folder.htds else None
         self.protocol = parse_htd(files.read_bytes(self.htd), self.htd) if self.htd else None
-        self.headers: dict[str, TiffHeader | None] = {}
+        self.headers: dict[str, ImageHeader | None] = {}
 
     def build(self) -> PlateIndex:
         planes = self._planes()
@@ -283,15 +283,15 @@ class _Plate:
         # A made-up or stripped description may be equal by chance; the moment of recording is not.
         return first.description == second.description and parse_metaseries(first.description).acquired is not None
 
-    def _header(self, source: FileSource) -> TiffHeader | None:
+    def _header(self, source: FileSource) -> ImageHeader | None:
         if source.path not in self.headers:
             try:
-                self.headers[source.path] = self.files.tiff_header(source.path)
+                self.headers[source.path] = self.files.header(source.path)
             except FormatError:
                 self.headers[source.path] = None
         return self.headers[source.path]
 
-    def _first_header(self, planes: Iterable[Plane]) -> TiffHeader | None:
+    def _first_header(self, planes: Iterable[Plane]) -> ImageHeader | None:
         headers = (self._header(plane.source) for plane in planes if plane.source is not None)  # type: ignore[arg-type]
         return next((header for header in headers if header is not None), None)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from openhcs.errors import InputError
+from openhcs.microscopes.forms import is_image
 from openhcs.microscopes.ome_zarr_outline import MICROSCOPE, ZarrOutline
 from openhcs.microscopes.protocol import NotMine
 from openhcs.microscopes.zarr_documents import Store, join, placed
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from openhcs.core.plate import Files, PlateIndex
 
 OUR_STORE = "images.zarr"
-IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".c01", ".dib")
 
 
 class OmeZarr:
@@ -91,6 +91,6 @@ def _stores_below(files: Files) -> list[str]:
         top, slash, _ = file.path.partition("/")
         if slash and top.endswith(".zarr"):
             stores[top] = None
-        elif file.path.lower().endswith(IMAGE_SUFFIXES):
+        elif is_image(file.path):
             return []
     return list(stores)

@@ -35,7 +35,7 @@ from openhcs.microscopes.protocol import NotMine
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from openhcs.core.plate import Files, FileSource, TiffHeader
+    from openhcs.core.plate import Files, FileSource, ImageHeader
     from openhcs.microscopes.harmony_xml import HarmonyImage, HarmonyIndex
 
 INDEX_LIMIT = 256 * 2**20
@@ -332,12 +332,12 @@ class _Plate:
             )
         return tuple(planes)
 
-    def _header(self, planes: Iterable[Plane]) -> TiffHeader | None:
+    def _header(self, planes: Iterable[Plane]) -> ImageHeader | None:
         """Return the header of the first plane that is there and can be read."""
         present = (plane.source for plane in planes if plane.state is PlaneState.PRESENT and plane.source)
         for _, source in zip(range(HEADERS_TRIED), present, strict=False):
             try:
-                return self.files.tiff_header(source.path)
+                return self.files.header(source.path)
             except FormatError as error:
                 self.warnings.append(str(error))
         return None

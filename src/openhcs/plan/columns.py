@@ -3,7 +3,7 @@
 A row stands for the planes of one well that follow each other: its well, then, for each field, the
 first value and the number of a column with what changes from plane to plane. Numbers change by their
 difference, all in one text; a text by how much it keeps of the one before, from its beginning and its
-end, and what is new in between.
+end, and what is new in between. Heights and times are whole thousandths where they can be, else as they are.
 """
 
 from __future__ import annotations
@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 SOURCES: tuple[type[FileSource | ZarrSource | None], ...] = (type(None), FileSource, ZarrSource)
 """Where planes come from, in the order in which a document numbers them."""
 STATES = tuple(PlaneState)
-NUMBERS = tuple(field.name for field in fields(Plane) if field.name not in {"well", "source", "state"})
+MEASURES = ("z_um", "time_s")
+"""What was measured of a plane, or None."""
+NUMBERS = tuple(field.name for field in fields(Plane) if field.name not in {"well", "source", "state", *MEASURES})
 OWN = tuple((cls, field.name) for cls in (FileSource, ZarrSource) for field in fields(cls))
+MOST_EXACT = 1e9
 MOST_PLANES = 20_000_000
 """A document that tells of more is damaged, or made to fill the memory."""
 LONGEST = 2**12
@@ -84,16 +87,24 @@ def _values(planes: Sequence[Plane]) -> list[list[Any]]:
     found = [[getattr(plane, name) for plane in planes] for name in NUMBERS]
     found.append([STATES.index(plane.state) for plane in planes])
     found.append([SOURCES.index(type(source)) for source in sources])
+    found += [_thousandths([getattr(plane, name) for plane in planes]) for name in MEASURES]
     for cls, name in OWN:
         own = [getattr(source, name) for source in sources if type(source) is cls]
         found.append([list(value) if isinstance(value, tuple) else value for value in own])
     return found
 
 
+def _thousandths(values: list[float | None]) -> list[Any]:
+    """Return values as whole thousandths, or as they are where one of them is none such."""
+    counts = [None if value is None or not abs(value) < MOST_EXACT else round(value * 1000) for value in values]
+    exact = all(count is not None and count / 1000 == value for count, value in zip(counts, values, strict=True))
+    return counts if exact else [None if value is None else float(value) for value in values]
+
+
 def _changes(values: list[Any]) -> str | list[Any]:
-    if isinstance(values[0], int):
+    if all(type(value) is int for value in values):
         return " ".join(str(after - before) for before, after in pairwise(values))
-    if isinstance(values[0], list):
+    if not isinstance(values[0], str):
         return values[1:]
     return [_change(before, after) for before, after in pairwise(values)]
 
@@ -137,7 +148,7 @@ class PlaneReader:
         return self._made[number]
 
     def _planes(self, row: Any, at: str) -> tuple[Plane, ...]:
-        width = 2 + 2 * (len(NUMBERS) + 2 + len(OWN))
+        width = 2 + 2 * (len(NUMBERS) + 2 + len(MEASURES) + len(OWN))
         count = _length(row)
         if not isinstance(row, list) or len(row) != width or not isinstance(row[0], str) or count < 1:
             misfit(at, f"a list of {width}: a well, how many, and for each field the first and a column")
@@ -151,11 +162,22 @@ class PlaneReader:
         kinds = self._values(cells[len(NUMBERS) + 1], count, int, at)
         if not all(0 <= one < len(STATES) for one in states) or not all(0 <= one < len(SOURCES) for one in kinds):
             misfit(at, "of known states and sources")
-        sources = self._sources(kinds, cells[len(NUMBERS) + 2 :], at)
+        rest = cells[len(NUMBERS) + 2 :]
+        measures = [self._measures(cell, count, at) for cell in rest[: len(MEASURES)]]
+        sources = self._sources(kinds, rest[len(MEASURES) :], at)
+        names = (*NUMBERS, *MEASURES)
         return tuple(
-            Plane(well=row[0], state=STATES[state], source=next(sources[kind]), **dict(zip(NUMBERS, own, strict=True)))
-            for state, kind, *own in zip(states, kinds, *numbers, strict=True)
+            Plane(well=row[0], state=STATES[state], source=next(sources[kind]), **dict(zip(names, own, strict=True)))
+            for state, kind, *own in zip(states, kinds, *numbers, *measures, strict=True)
         )
+
+    def _measures(self, cell: tuple[Any, Any], count: int, at: str) -> list[float | None]:
+        if type(cell[0]) is int:
+            try:
+                return [value / 1000 for value in self._values(cell, count, int, at)]
+            except OverflowError:
+                misfit(at, "with measures that are numbers")
+        return self._values(cell, count, float, at)
 
     def _sources(self, kinds: list[int], cells: list[tuple[Any, Any]], at: str) -> list[Any]:
         of_each: list[Any] = [iter([None] * kinds.count(0))]
@@ -200,7 +222,7 @@ def _undone(first: Any, column: Any, kind: type, at: str) -> list[Any]:
         return list(accumulate(_whole_numbers(column, at), initial=first))
     if not isinstance(column, list):
         misfit(at, "a list")
-    if kind is list:
+    if kind in {list, float}:
         return [first, *(_fits(value, kind, at) for value in column)]
     values = [first]
     room = MOST_LETTERS
@@ -230,6 +252,8 @@ def _next(before: str, change: Any, at: str) -> str:
 
 
 def _fits(value: Any, kind: type, at: str) -> Any:
+    if kind is float:
+        return value if value is None or type(value) is float else misfit(at, "with measures that are numbers or null")
     whole = kind is not list or (isinstance(value, list) and all(type(one) is int for one in value))
     if type(value) is not kind or not whole or (isinstance(value, str) and len(value) > LONGEST):
         misfit(at, "with first values that are numbers, and paths that are texts")

@@ -1,0 +1,246 @@
+"""From the planes a layout found to the index of its plate: the part that is alike for all of them."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+from openhcs.core.plate import Acquisition, Channel, FileSource, PlaneState, PlateIndex, Unmatched, sorted_planes
+from openhcs.core.wells import parse_well, plate_shape, row_name
+from openhcs.errors import FormatError, SeveralPlates
+from openhcs.microscopes.forms import why_unmatched
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from openhcs.core.plate import Files, Plane
+
+    Kind = tuple[str, tuple[int, int]]
+    """dtype and shape (y, x)"""
+
+LOOKED_AT = 400
+"""Of up to so many files every header is read; of more, this many of each channel's, the extremes of size first."""
+COPY_LIMIT = 2**30
+
+
+def assemble(
+    files: Files,
+    *,
+    microscope: str,
+    name: str,
+    planes: Iterable[Plane],
+    why: str,
+    channels: Iterable[Channel] = (),
+    acquisitions: tuple[Acquisition, ...] = (Acquisition(number=0, name="0"),),
+    shape: tuple[int, int] | None = None,
+    documents: Iterable[str] = (),
+    left_out: Iterable[Unmatched] = (),
+    warnings: Iterable[str] = (),
+    **facts: Any,
+) -> PlateIndex:
+    """Return the index of a plate.
+
+    Parameters
+    ----------
+    planes
+        in any order. Of several at one place with equal bytes one is kept and the others are told.
+    channels
+        as described; one with no plane is left out, one nobody described is named by its number.
+    shape
+        rows and columns of the plate, where told; it grows to hold every well.
+    documents
+        paths of vendor documents, to be kept verbatim.
+    left_out
+        files known to be no plane, each with its reason.
+    facts
+        further fields of `PlateIndex`; ``dtype`` and ``plane_shape`` count where no plane can be read.
+
+    Raises
+    ------
+    FormatError
+        two planes of one place differ.
+    """
+    told = list(warnings)
+    kept, copies = _once(files, planes)
+    kept, odd = _of_one_kind(files, kept, facts, told)
+    used = {plane.source.path for plane in kept if isinstance(plane.source, FileSource)}
+    kept_documents = tuple(dict.fromkeys(documents))
+    unmatched = [*left_out, *copies, *odd]
+    known = used | set(kept_documents) | {one.path for one in unmatched}
+    unmatched += [
+        Unmatched(path=file.path, reason=why_unmatched(file.path)) for file in files.list() if file.path not in known
+    ]
+    if copies:
+        told.append(f"copies of another file, kept once: {len(copies)}, such as {copies[0].path}: {copies[0].reason}")
+    told += _twins(used)
+    rows, columns = _shape(kept, shape, told)
+    described = {channel.number: channel for channel in channels}
+    return PlateIndex(
+        name=name,
+        root=files.root,
+        microscope=microscope,
+        rows=tuple(row_name(row) for row in range(rows)),
+        columns=tuple(f"{column + 1:02d}" for column in range(columns)),
+        planes=sorted_planes(kept),
+        channels=tuple(
+            described.get(number, Channel(number=number, name=str(number)))
+            for number in sorted({plane.channel for plane in kept})
+        ),
+        acquisitions=acquisitions,
+        metadata_files=kept_documents,
+        unmatched=tuple(unmatched),
+        warnings=tuple(told),
+        why=why,
+        **facts,
+    )
+
+
+def refuse_several(files: Files, places: Iterable[str]) -> None:
+    """Raise `SeveralPlates` where there is more than one place; the empty one is the folder itself."""
+    found = sorted(set(places))
+    if len(found) < 2:
+        return
+    shown = ", ".join(place or "the folder itself" for place in found[:5])
+    error = SeveralPlates(
+        f"{files.root} holds {len(found)} plates: {shown}{' …' if len(found) > 5 else ''}. Name one of them.",
+        path=files.root,
+    )
+    error.places = tuple(found)
+    raise error
+
+
+def _once(files: Files, planes: Iterable[Plane]) -> tuple[list[Plane], list[Unmatched]]:
+    """Return planes of which each place has one, and the files that are copies of theirs."""
+    kept: dict[tuple[object, ...], Plane] = {}
+    copies: list[Unmatched] = []
+    differing: list[tuple[Plane, str, str]] = []
+    for plane in planes:
+        first = kept.setdefault((plane.well, plane.key), plane)
+        if first is plane:
+            continue
+        if first.source is None or first.state is not PlaneState.PRESENT:
+            if plane.state is PlaneState.PRESENT:
+                kept[plane.well, plane.key] = plane
+        elif plane.state is PlaneState.PRESENT and isinstance(plane.source, FileSource):
+            one, other = first.source, plane.source
+            if not isinstance(one, FileSource) or one == other:
+                continue
+            if len(differing) < 2 and not _same(files, one, other):
+                differing.append((plane, one.path, other.path))
+            copies.append(Unmatched(path=other.path, reason=f"the same bytes as {one.path}, which is {plane.name}"))
+    if differing:
+        examples = "; ".join(f"{plane.name} is {one} and {other}" for plane, one, other in differing)
+        raise FormatError(
+            f"{files.root}: {len(copies)} planes are there twice, with different pixels: {examples}. Take one of each "
+            "pair out of the folder.",
+            path=files.root,
+            well=differing[0][0].well,
+            site=differing[0][0].site,
+        )
+    return list(kept.values()), copies
+
+
+def _same(files: Files, one: FileSource, other: FileSource) -> bool:
+    if one.size != other.size or one.page != other.page:
+        return False
+    return files.read_bytes(one.path, limit=COPY_LIMIT) == files.read_bytes(other.path, limit=COPY_LIMIT)
+
+
+def _of_one_kind(
+    files: Files, planes: list[Plane], facts: dict[str, Any], warnings: list[str]
+) -> tuple[list[Plane], list[Unmatched]]:
+    """Return the planes of the most common size and dtype, which ``facts`` then tell, and the other files.
+
+    A damaged file stays a plane: reading it must fail, and name it.
+    """
+    present = [plane for plane in planes if plane.state is PlaneState.PRESENT and isinstance(plane.source, FileSource)]
+    kinds: dict[str, Kind] = {}
+    damaged: dict[str, str] = {}
+    _look(files, _sample(present), kinds, damaged)
+    if len(set(kinds.values())) > 1:
+        _look(files, _paths(present), kinds, damaged)
+    if damaged:
+        path, why = next(iter(damaged.items()))
+        warnings.append(f"images that cannot be read: {len(damaged)}, such as {path}: {why}")
+    if not kinds:
+        return planes, []
+    usual = Counter(kinds.values()).most_common(1)[0][0]
+    promised = facts.get("plane_shape")
+    facts["dtype"], facts["plane_shape"] = usual
+    if promised is not None and promised != usual[1]:
+        warnings.append(f"images are {_size(usual[1])} pixels (y × x) and the documents say {_size(promised)}")
+    odd = {path: kind for path, kind in kinds.items() if kind != usual}
+    if odd:
+        path, kind = next(iter(odd.items()))
+        warnings.append(
+            f"images of another kind are left out: {len(odd)}, such as {path}: {_told(kind)} where most are "
+            f"{_told(usual)}"
+        )
+    reasons = [
+        Unmatched(path=path, reason=f"{_told(kind)} where most are {_told(usual)}") for path, kind in odd.items()
+    ]
+    return [plane for plane in planes if plane.source is None or plane.source.path not in odd], reasons
+
+
+def _size(shape: tuple[int, int]) -> str:
+    return f"{shape[0]} × {shape[1]}"
+
+
+def _told(kind: Kind) -> str:
+    return f"{kind[0]} of {_size(kind[1])} pixels"
+
+
+def _paths(planes: Iterable[Plane]) -> dict[str, None]:
+    return dict.fromkeys(plane.source.path for plane in planes if plane.source is not None)
+
+
+def _sample(present: Sequence[Plane]) -> Iterator[str]:
+    """Yield the paths whose headers are read: all of a small plate, else of each channel the extremes and some."""
+    if len(present) <= LOOKED_AT:
+        yield from _paths(present)
+        return
+    groups: dict[tuple[int, int], list[Plane]] = defaultdict(list)
+    for plane in present:
+        groups[plane.acquisition, plane.channel].append(plane)
+    each = max(4, LOOKED_AT // len(groups))
+    for group in groups.values():
+        by_size = sorted(_paths(group), key={p.source.path: p.source.size for p in group}.__getitem__)  # type: ignore[union-attr]
+        step = max(1, len(by_size) // each)
+        yield from dict.fromkeys([by_size[0], by_size[-1], *by_size[::step]])
+
+
+def _look(files: Files, paths: Iterable[str], kinds: dict[str, Kind], damaged: dict[str, str]) -> None:
+    for path in paths:
+        if path in kinds or path in damaged:
+            continue
+        try:
+            header = files.header(path)
+        except FormatError as error:
+            damaged[path] = str(error)
+        else:
+            kinds[path] = (header.dtype, header.shape)
+
+
+def _twins(used: Iterable[str]) -> list[str]:
+    """Tell of names that differ only in case: other systems would keep one of them."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for path in used:
+        groups[path.casefold()].append(path)
+    twins = [sorted(group) for group in groups.values() if len(group) > 1]
+    if not twins:
+        return []
+    return [f"names differ only in the case of letters: {len(twins)} pairs, such as {' and '.join(twins[0][:2])}"]
+
+
+def _shape(planes: Iterable[Plane], told: tuple[int, int] | None, warnings: list[str]) -> tuple[int, int]:
+    wells = sorted({plane.well for plane in planes})
+    if told is None or min(told) < 1:
+        return plate_shape(wells)
+    places = [parse_well(well) for well in wells] or [(0, 0)]
+    rows, columns = max(row for row, _ in places) + 1, max(column for _, column in places) + 1
+    if rows > told[0] or columns > told[1]:
+        warnings.append(
+            f"the documents tell of {told[0]} × {told[1]} wells, and images are of row {rows}, column {columns}"
+        )
+        return plate_shape(wells)
+    return told

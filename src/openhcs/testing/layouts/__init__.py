@@ -1,0 +1,1 @@
+"""Makers of plates, one file per vendor's layout."""
