@@ -18,11 +18,13 @@ from openhcs.microscopes.ome_zarr_facts import lengths_in_um
 from openhcs.microscopes.outline import SiteImage, check_level, unknown_label
 from openhcs.microscopes.zarr_documents import inside, join, placed
 from openhcs.ngff import parse
+from openhcs.ngff.describe import MEASURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from openhcs.microscopes.ome_zarr_facts import Channels
+    from openhcs.microscopes.outline import Axes
     from openhcs.microscopes.zarr_documents import ArrayFacts, Store
     from openhcs.ngff.model import ImageModel
 
@@ -121,7 +123,7 @@ class Images:
             acquisition=image[1],
             site=image[2],
             axes=_axes(whole),
-            planes=_planes(image, paths[0], lead, whole, _gaps(own)),
+            planes=_measured(_planes(image, paths[0], lead, whole, _gaps(own)), _axes(whole), own),
             plane_shape=(array.shape[-2], array.shape[-1]),
             dtype=array.dtype,
             group=document.entry.group,
@@ -293,6 +295,26 @@ def _planes(
             source = ZarrSource(path, index) if state is PlaneState.PRESENT else None
             made.append(plane(image, place, state, source))
     return tuple(sorted(made, key=lambda one: one.key))
+
+
+def _measured(planes: tuple[Plane, ...], axes: Axes, own: Own) -> tuple[Plane, ...]:
+    """Return planes with the height and time that we noted of each, in the order t, c, z."""
+    places = list(itertools.product(*axes))
+    for name in MEASURES:
+        told = own.get(name)
+        if told is None:
+            continue
+        if not isinstance(told, list) or len(told) != len(places) or not all(map(_is_measure, told)):
+            raise FormatError(
+                f"our own key says {name} is {told!r:.80}, not a number or null for each of {len(places)}"
+            )
+        values = dict(zip(places, told, strict=True))
+        planes = tuple(replace(one, **{name: values[one.t, one.channel, one.z]}) for one in planes)
+    return planes
+
+
+def _is_measure(value: Any) -> bool:
+    return value is None or (type(value) in (int, float) and abs(value) < LARGEST_NUMBER)
 
 
 def _states(image: SiteImage, whole: Mapping[str, Sequence[int]]) -> dict[Place, PlaneState]:

@@ -72,6 +72,7 @@ class _Index:
             plane_shape=shape,
             positions=positions if any(any(place) for place in positions.values()) else {},
             metadata_files=() if outline.own else (document,),
+            **outline.told,
             unmatched=tuple(self.unmatched),
             warnings=tuple(dict.fromkeys(self.warnings)),
             why=f"{document} describes an OME-Zarr plate{version}; it lists {wells} well{'s' * (wells != 1)}"

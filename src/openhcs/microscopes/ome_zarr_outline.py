@@ -20,7 +20,7 @@ from openhcs.microscopes.ome_zarr_index import build_index
 from openhcs.microscopes.outline import SiteImage, first_choice
 from openhcs.microscopes.zarr_documents import inside, join, placed
 from openhcs.ngff import parse
-from openhcs.ngff.facts import FORMAT
+from openhcs.ngff.facts import FORMAT, told_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -80,6 +80,14 @@ class ZarrOutline:
     def wells(self) -> tuple[str, ...]:
         """The wells that the root document lists, row by row."""
         return tuple(sorted(self.grid.wells, key=well_key))
+
+    @cached_property
+    def told(self) -> dict[str, Any]:
+        """What we noted of the plate itself: fields of a `PlateIndex`."""
+        try:
+            return told_of(self.own or {})
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+            raise FormatError(f"our own key does not tell of the plate as openhcs writes it: {error!r}") from None
 
     @property
     def acquisitions(self) -> tuple[Acquisition, ...]:

@@ -15,7 +15,7 @@ from openhcs.core.plate import Acquisition, Channel, FileSource, Plane, PlaneSta
 from openhcs.errors import FormatError, NotFound
 from openhcs.microscopes.limits import check_promise
 from openhcs.microscopes.protocol import NotMine
-from openhcs.ngff.facts import PlateFacts
+from openhcs.ngff.facts import TOLD, PlateFacts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -86,6 +86,7 @@ def _index(files: Files, folder: str, told: Mapping[str, Any]) -> PlateIndex:
         dtype=dtype,
         plane_shape=shape,
         positions=facts.positions,
+        **{name: getattr(facts, name) for name in (*TOLD, "flat_fields")},
         unmatched=tuple(unmatched),
         why=f"{prefix}{DOCUMENT} was written by openhcs and tells of {len(wells)} wells",
     )

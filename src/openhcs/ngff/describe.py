@@ -48,6 +48,8 @@ LABEL_LEVELS_MADE = {
     "method": "openhcs.io.pyramid.downsample_labels",
 }
 LABELS = "labels"
+MEASURES = ("z_um", "time_s")
+"""What an image's row may tell of each plane, in the order t, c, z; null where nobody told."""
 MICROMETER = "micrometer"
 
 
@@ -160,6 +162,7 @@ def image_model(facts: PlateFacts, target: TargetFacts, row: Row, windows: Mappi
         "pixel_size_um": pixel and list(pixel),
         "z_step_um": z_step,
         "gaps": list(row["gaps"]),
+        **{name: list(row[name]) for name in MEASURES if name in row},
     }
     return ImageModel(
         name=f"{row['well']} site {row['site']}",

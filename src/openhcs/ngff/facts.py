@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from openhcs.core.plate import Acquisition, Channel
+from openhcs.core.plate import Acquisition, Channel, FlatField
 from openhcs.core.wells import parse_well, row_name
 from openhcs.errors import FormatError
 from openhcs.ngff.keys import LARGEST
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from openhcs.core.plate import PlateIndex
 
@@ -25,6 +25,8 @@ Axes = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 FORMAT = 1
 """Version of what stands under the key ``openhcs``; readers refuse a newer one."""
 VENDOR_FILES_LISTED = 64
+TOLD = ("plate_type", "barcode", "instrument")
+"""What is told of the plate itself, in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,8 @@ class PlateFacts:
         (well, site) → stage position (x, y) in µm.
     vendor_files
         path of each vendor document → its digest, or "" where none was taken.
+    plate_type, barcode, instrument, flat_fields
+        as `PlateIndex` has them.
     """
 
     name: str
@@ -50,6 +54,10 @@ class PlateFacts:
     z_step_um: float | None = None
     positions: Mapping[tuple[str, int], tuple[float, float]] = field(default_factory=dict)
     vendor_files: Mapping[str, str] = field(default_factory=dict)
+    plate_type: str | None = None
+    barcode: str | None = None
+    instrument: str | None = None
+    flat_fields: Mapping[int, FlatField] = field(default_factory=dict)
 
     @classmethod
     def of(cls, index: PlateIndex, *, plan: str = "", vendor_files: Mapping[str, str] | None = None) -> PlateFacts:
@@ -66,6 +74,7 @@ class PlateFacts:
             z_step_um=index.z_step_um,
             positions=index.positions,
             vendor_files=dict.fromkeys(index.metadata_files, "") | dict(vendor_files or {}),
+            **{name: getattr(index, name) for name in (*TOLD, "flat_fields")},
         )
 
     def including(self, wells: list[str]) -> PlateFacts:
@@ -103,6 +112,12 @@ class PlateFacts:
             "acquisitions": [_given(one) for one in self.acquisitions],
             "vendor_files": vendor,
             **({"more_vendor_files": more} if more else {}),
+            **{name: told for name in TOLD if (told := getattr(self, name)) is not None},
+            **(
+                {"flat_fields": {str(n): asdict(one) for n, one in self.flat_fields.items()}}
+                if self.flat_fields
+                else {}
+            ),
         }
 
     def to_json(self) -> dict[str, Any]:
@@ -148,6 +163,7 @@ class PlateFacts:
                     for one in told.get("positions_um", ())
                 },
                 vendor_files={str(one["path"]): str(one.get("digest", "")) for one in told.get("vendor_files", ())},
+                **told_of(told),
             )
         except (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError) as error:
             if isinstance(error, FormatError):
@@ -165,6 +181,12 @@ def channels_of(told: Mapping[str, Any]) -> tuple[Channel, ...]:
             emission_nm=_length(one.get("emission_nm")),
             exposure_ms=_length(one.get("exposure_ms")),
             color=_maybe(str, one.get("color")),
+            kind=_maybe(str, one.get("kind")),
+            objective=_maybe(str, one.get("objective")),
+            magnification=_length(one.get("magnification")),
+            numerical_aperture=_length(one.get("numerical_aperture")),
+            binning=_pair(int, one["binning"]) if one.get("binning") else None,
+            z_offset_um=_length(one.get("z_offset_um")),
         )
         for one in told.get("channels", ())
     )
@@ -181,6 +203,25 @@ def acquisitions_of(told: Mapping[str, Any]) -> tuple[Acquisition, ...]:
         )
         for one in told.get("acquisitions", ())
     )
+
+
+def told_of(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is told of the plate itself under our own key; raises what reading a wrong JSON object raises."""
+    flat_fields = {
+        int(number): FlatField(
+            coefficients=tuple(tuple(float(value) for value in row) for row in one["coefficients"]),
+            origin=_pair(float, one["origin"]),
+            scale=_pair(float, one["scale"]),
+            shape=_pair(int, one["shape"]),
+        )
+        for number, one in told.get("flat_fields", {}).items()
+    }
+    return {name: _maybe(str, told.get(name)) for name in TOLD} | {"flat_fields": flat_fields}
+
+
+def _pair(kind: Callable[[Any], T], values: Any) -> tuple[T, T]:
+    one, other = values
+    return kind(one), kind(other)
 
 
 def _of(kind: type[T], value: Any) -> T:

@@ -5,12 +5,14 @@ An image is gathered in memory, written whole when its last plane has come, and 
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from openhcs.errors import StepError
+from openhcs.ngff.describe import MEASURES
 from openhcs.run.gather import Gathering, LevelWriter, check_same
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ class Place:
 
     ``keys`` are all planes that will come; ``folder`` is the well's own in staging; ``number`` counts
     the plan's targets; ``verify`` reads everything back and compares it; ``shelf`` is where planes wait
-    for their image if memory has no room for them.
+    for their image if memory has no room for them; ``planes`` are those of the plate that are the target's own.
     """
 
     target: Target
@@ -69,6 +71,7 @@ class Place:
     ops: FileOps
     verify: bool = False
     shelf: Shelf | None = None
+    planes: Mapping[Key, Plane] = field(default_factory=dict)
 
 
 def make_sink(place: Place, *, paths: Mapping[Image, str], config: ZarrConfig, listed: Mapping[Key, str]) -> Sink:
@@ -138,6 +141,7 @@ class ZarrSink:
                 "site": site,
                 "shape": list(stack.shape),
                 "gaps": self._gaps(image),
+                **self._measures(image),
             }
         )
 
@@ -164,6 +168,14 @@ class ZarrSink:
             if state is not None:
                 gaps.append({"t": key[2], "c": key[3], "z": key[4], "state": state})
         return gaps
+
+    def _measures(self, image: Image) -> dict[str, list[float | None]]:
+        """Return height and time of each plane, in the order t, c, z, where told."""
+        acquisition, site = image
+        _, *axes = self._axes[acquisition]
+        keys = [(acquisition, site, t, c, z) for t, c, z in itertools.product(*axes)]
+        told = {name: [getattr(self._to.planes.get(key), name, None) for key in keys] for name in MEASURES}
+        return {name: values for name, values in told.items() if any(value is not None for value in values)}
 
 
 class TiffSink:

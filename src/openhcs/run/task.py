@@ -189,6 +189,7 @@ class TaskRun:
             ops=self.staging.ops,
             verify=self.recipe.config.verify,
             shelf=self.spilled,
+            planes=self.planes if target.layer.axes == self.job.recipe.source.axes else {},
         )
 
     def _convert(self) -> None:
