@@ -18,7 +18,7 @@ import tifffile
 from openhcs.core.wells import parse_well
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -126,6 +126,25 @@ class Scene:
         data = self._blank or encode_tiff(self.plane(*place), description, self._compression)
         with open(path, "wb") as file:
             file.write(data)
+
+    def save_stack(self, path: Path, places: Sequence[Place], description: str) -> None:
+        """Write one TIFF with a page for each place that is not left out, and none where all are."""
+        kept = [place for place in places if place not in self._plate.left_out]
+        os.makedirs(path.parent, exist_ok=True)
+        if not kept:
+            return
+        with tifffile.TiffWriter(path) as tiff:
+            for number, place in enumerate(kept):
+                pixels = np.zeros(self._plate.size, np.uint16) if self._blank else self.plane(*place)
+                tiff.write(
+                    pixels,
+                    # Bytes, for OME-XML is UTF-8; tifffile takes texts of ASCII alone.
+                    description=None if number else description.encode(),
+                    metadata=None,
+                    compression=self._compression,
+                    photometric="minisblack",
+                    software=False,
+                )
 
     def _add_cells(self, light: Array, rng: np.random.Generator, channel: int, focus: float) -> None:
         y, x = light.shape
