@@ -1,4 +1,4 @@
-"""OME-TIFF sets, those of tifffile's own writer among them, converted; every pixel as tifffile reads it."""
+"""OME-TIFF sets, of tifffile's writer too, and Micro-Manager's, converted: every pixel as tifffile reads it."""
 
 from __future__ import annotations
 
@@ -103,3 +103,12 @@ def test_a_plate_with_a_companion_keeps_every_pixel(tmp_path, more):
     index = compare(plate, tmp_path / "out.zarr", "ome_tiff")
     assert index.states[PlaneState.NOT_RECORDED] == more.get("missing", 0)
     assert index.metadata_files == ("p.companion.ome",)
+
+
+@pytest.mark.parametrize("layout", ["micro_manager", "micro_manager_files"])
+@pytest.mark.parametrize("more", [{}, {"z": 3, "t": 2, "missing": 3}])
+def test_an_acquisition_of_micro_manager_keeps_every_pixel(tmp_path, layout, more):
+    plate = make_plate(tmp_path / "p", layout=layout, wells=["B03", "C04"], sites=2, size=(24, 32), **more)
+    index = compare(plate, tmp_path / "out.zarr", "micro_manager")
+    lost = PlaneState.MISSING if layout == "micro_manager_files" else PlaneState.NOT_RECORDED
+    assert index.states[lost] == more.get("missing", 0)

@@ -53,6 +53,7 @@ class Microscope(Enum):
     OPERA_PHENIX = "opera_phenix"
     OPENHCS_TIFF = "openhcs_tiff"
     OME_ZARR = "ome_zarr"
+    MICRO_MANAGER = "micro_manager"
     OME_TIFF = "ome_tiff"
     GENERIC = "generic"
 

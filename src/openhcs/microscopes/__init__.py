@@ -27,6 +27,7 @@ TABLE = {
     "openhcs_tiff": "openhcs.microscopes.openhcs_tiff:OpenHCSTiff",
     "opera_phenix": "openhcs.microscopes.opera_phenix:OperaPhenix",
     "imagexpress": "openhcs.microscopes.imagexpress:ImageXpress",
+    "micro_manager": "openhcs.microscopes.micro_manager:MicroManager",
     "ome_tiff": "openhcs.microscopes.ome_tiff:OmeTiff",
     "generic": "openhcs.microscopes.generic:Generic",
 }

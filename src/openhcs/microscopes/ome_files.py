@@ -122,8 +122,10 @@ class Gathered:
     """Paths of what is named as OME-TIFFs are."""
 
 
-def gather(files: KnownFiles, finder: Finder) -> Gathered | NotMine:
+def gather(files: KnownFiles, finder: Finder, *, by_names: bool = True) -> Gathered | NotMine:
     """Return the documents that tell of all OME-TIFFs of a folder, or why there are none.
+
+    With ``by_names``, files of one plane that know nothing of one another are left to their names.
 
     Raises
     ------
@@ -144,7 +146,7 @@ def gather(files: KnownFiles, finder: Finder) -> Gathered | NotMine:
             f"{MOST_DOCUMENTS} are read as one plate. Name the folder of one.",
             path=files.root,
         )
-    return _Gathering(files, finder, images).run(documents)
+    return _Gathering(files, finder, images).run(documents, by_names=by_names)
 
 
 def _is_ome_inside(files: KnownFiles, path: str) -> bool:
@@ -168,7 +170,7 @@ class _Gathering:
         self.opened = 0
         self.damaged: FormatError | None = None
 
-    def run(self, documents: Sequence[FileSource]) -> Gathered | NotMine:
+    def run(self, documents: Sequence[FileSource], *, by_names: bool) -> Gathered | NotMine:
         for file in documents:
             data = self.files.read_bytes(file.path, limit=DOCUMENT_LIMIT)
             document = parse_ome(data, posixpath.join(self.files.root, file.path))
@@ -177,7 +179,7 @@ class _Gathering:
         for path in self.images:
             known = len(self.found.told)
             self._open(path)
-            if not known and self.found.told and self._named_alone():
+            if by_names and not known and self.found.told and self._named_alone():
                 return NotMine(
                     f"each of {len(self.images)} OME-TIFFs tells of one plane and their names tell which it is"
                 )

@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+TYPES = {
+    "bit": "bool", "int8": "int8", "int16": "int16", "int32": "int32", "uint8": "uint8", "uint16": "uint16",
+    "uint32": "uint32", "float": "float32", "double": "float64", "complex": "complex64",
+    "double-complex": "complex128",
+}  # fmt: skip
+"""numpy's names of the pixel types of the OME schema."""
+
+
 @dataclass(frozen=True, slots=True)
 class OmeBlock:
     """One ``TiffData``: pages of a file from ``ifd`` on, which are planes from (z, c, t) on, all from 0.

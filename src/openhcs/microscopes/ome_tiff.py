@@ -17,7 +17,7 @@ from openhcs.core.plate import Channel, Plane, PlaneState, Unmatched
 from openhcs.microscopes.assemble import assemble
 from openhcs.microscopes.forms import Form, is_image
 from openhcs.microscopes.ome_files import OME_TIFF, Finder, KnownFiles, gather
-from openhcs.microscopes.ome_model import OmeChannel
+from openhcs.microscopes.ome_model import TYPES, OmeChannel
 from openhcs.microscopes.ome_planes import Locator, z_offsets, z_step
 from openhcs.microscopes.ome_sites import place_images, stem
 from openhcs.microscopes.protocol import NotMine
@@ -30,13 +30,6 @@ if TYPE_CHECKING:
     from openhcs.microscopes.ome_model import OmeImage
     from openhcs.microscopes.ome_planes import Located
     from openhcs.microscopes.ome_sites import Site
-
-TYPES = {
-    "bit": "bool", "int8": "int8", "int16": "int16", "int32": "int32", "uint8": "uint8", "uint16": "uint16",
-    "uint32": "uint32", "float": "float32", "double": "float64", "complex": "complex64",
-    "double-complex": "complex128",
-}  # fmt: skip
-"""numpy's names of the pixel types of the OME schema."""
 
 
 class OmeTiff:
