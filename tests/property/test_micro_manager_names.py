@@ -12,7 +12,6 @@ from openhcs.errors import FormatError
 from openhcs.microscopes.micro_manager_names import (
     PlaneName,
     StackName,
-    first_of,
     format_plane,
     format_stack,
     parse_plane,
@@ -54,12 +53,6 @@ def test_any_text_is_a_name_or_none(text: str) -> None:
         parse("img_" + text + ".tif")
         parse("MMStack_" * 2000 + text)
         parse("img_000000000_" * 2000 + text)
-
-
-@given(prefixes, st.integers(1, 999))
-def test_a_stack_that_goes_on_is_of_the_first_ones_position(label: str, number: int) -> None:
-    assert first_of(f"{label}_{number}", {label, f"{label}_{number}"}) == label
-    assert first_of(f"{label}_{number}", {f"{label}_{number}"}) == f"{label}_{number}"
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))

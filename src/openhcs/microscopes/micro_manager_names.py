@@ -17,7 +17,6 @@ _STACK = re.compile(r"(?:(?P<prefix>[^/]+)_)?MMStack(?:_(?P<label>[^/]+))?\.ome\
 _TEXT = re.compile(r"(?:(?P<prefix>[^/]+)_)?MMStack(?:_(?P<label>[^/]+))?_metadata\.txt")
 LONGEST = 1000
 """Letters of the longest name that is looked at: no file system takes as many."""
-_CONTINUED = re.compile(r"(.*)_[1-9][0-9]{0,5}")
 _USUAL = re.compile(r"Pos[-_]?[0-9]+|Default|[0-9]+-Pos[-_]?[0-9]+_[0-9]+|.*-Site_[0-9]+", re.IGNORECASE)
 
 
@@ -87,16 +86,6 @@ def format_stack(name: StackName, number: int = 0) -> str:
 
 def _stack(match: re.Match[str] | None) -> StackName | None:
     return None if match is None else StackName(match["prefix"] or "", match["label"] or "")
-
-
-def first_of(label: str, labels: set[str]) -> str:
-    """Return the position of a stack's label: the label before ``_1``, ``_2``, where that is a stack too.
-
-    >>> first_of("Pos0_1", {"Pos0", "Pos0_1"}), first_of("A1-Site_1", {"A1-Site_0", "A1-Site_1"})
-    ('Pos0', 'A1-Site_1')
-    """
-    match = _CONTINUED.fullmatch(label)
-    return match[1] if match is not None and match[1] in labels else label
 
 
 def is_usual(label: str) -> bool:

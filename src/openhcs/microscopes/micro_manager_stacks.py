@@ -18,7 +18,7 @@ from openhcs.core.wells import natural_key
 from openhcs.errors import FormatError, SeveralPlates
 from openhcs.microscopes.assemble import refuse_several
 from openhcs.microscopes.micro_manager_data import Acquired, Shot, numbered
-from openhcs.microscopes.micro_manager_names import SPELT_STACK, first_of, parse_text
+from openhcs.microscopes.micro_manager_names import SPELT_STACK, parse_text
 from openhcs.microscopes.micro_manager_text import TEXT_LIMIT, Frame, Summary, parse_metadata
 from openhcs.microscopes.ome_files import Finder, gather
 from openhcs.microscopes.ome_model import TYPES, OmeChannel
@@ -74,8 +74,7 @@ class _Stacks:
         self.name = name
         self.finder = Finder(files)
         self.there = {file.path: file for file in files.list()}
-        labels = {one.label for one in named.values()}
-        self.labels = {path: first_of(one.label, labels) for path, one in named.items()}
+        self.labels = {path: one.label for path, one in named.items()}
         self.firsts: dict[str, str] = {}
         """Label of a position → its first stack."""
         self.texts = self._texts()

@@ -12,7 +12,7 @@ from openhcs.errors import FormatError, InputError, SeveralPlates
 from openhcs.io.folder import FolderFiles
 from openhcs.microscopes import NotMine, detect
 from openhcs.microscopes.micro_manager import MicroManager
-from openhcs.microscopes.micro_manager_data import wanted
+from openhcs.microscopes.micro_manager_data import numbered, wanted
 from openhcs.microscopes.micro_manager_text import Frame
 from openhcs.testing.layouts import micro_manager_files
 from openhcs.testing.scene import Scene, Wanted
@@ -138,6 +138,24 @@ def test_one_folder_of_a_position_is_read_without_the_others(tmp_path):
     make_plate(tmp_path, layout="micro_manager_files", wells=["A01", "A02"], sites=1, size=(4, 4))
     index = read(tmp_path / "A2-Site_0")
     assert states(index) == {"present": 2}
+
+
+def test_positions_that_users_named_are_known_by_their_records_or_their_neighbours(tmp_path):
+    for name in ("left", "right"):
+        save(tmp_path / "run" / name / "img_000000000_DAPI_000.tif")
+    index = read(tmp_path)
+    assert (index.name, {one.site for one in index.planes}) == ("run", {0, 1})
+    for number, name in enumerate(("left", "right")):
+        told = {"Channel": "DAPI", "PositionName": name, "PositionIndex": 7 - number}
+        write_text(tmp_path / "run" / name / "metadata.txt", [(0, 0, 0, told)])
+    index = read(tmp_path)
+    assert {one.site: one.source.path.split("/")[1] for one in index.planes} == {7: "left", 6: "right"}
+
+
+def test_positions_keep_their_numbers_where_each_has_one_of_its_own():
+    assert [one.number for one in numbered([(5, "a", []), (2, "b", [])])] == [5, 2]
+    assert [one.number for one in numbered([(5, "a", []), (None, "b", [])])] == [0, 1]
+    assert [one.number for one in numbered([(5, "a", []), (5, "b", [])])] == [0, 1]
 
 
 # Stacks.
@@ -268,6 +286,7 @@ def test_a_master_that_is_lost_leaves_the_records(tmp_path):
         (["A1-Site_0", "somewhere"], [("A01", 0), ("A01", 1)]),
         (["C2", "C3"], [("C02", 0), ("C03", 0)]),
         (["C2", "C2"], [("C02", 0), ("C02", 1)]),
+        (["A1-Site_0", "x_A1-Site_0"], [("A01", 0), ("A01", 1)]),
     ],
 )
 def test_a_label_that_names_a_well_places_its_position(tmp_path, labels, places):
@@ -277,7 +296,7 @@ def test_a_label_that_names_a_well_places_its_position(tmp_path, labels, places)
     save(tmp_path / "x_MMStack_1.ome.tif", 2, document(*images))
     index = read(tmp_path)
     assert [(one.well, one.site) for one in sorted(index.planes, key=lambda one: one.source.page)] == places
-    assert any("tell a well" in told for told in index.warnings) is ("somewhere" in labels)
+    assert any("tell a well" in told for told in index.warnings) is (labels[1] in {"somewhere", "x_A1-Site_0"})
 
 
 # What is refused or left to others.
