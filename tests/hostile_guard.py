@@ -282,7 +282,9 @@ class Guard:
 
 @contextmanager
 def guard() -> Iterator[Guard]:
-    one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parent)}
+    # A checkout that is tested by way of PYTHONPATH is the one that is watched.
+    sources = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sources)}
     process = subprocess.Popen(
         [sys.executable, __file__],
         stdin=subprocess.PIPE,

@@ -57,6 +57,8 @@ def build(folder: Path) -> None:
     small = {"wells": 2, "sites": 1, "channels": ("DAPI", "FITC"), "size": (24, 20)}
     make_plate(folder / "imagexpress", **small)
     make_plate(folder / "phenix", layout="opera_phenix", **small)
+    for layout in ("ome_tiff", "micro_manager", "micro_manager_files"):
+        make_plate(folder / layout, layout=layout, **small)
     for version in ("0.4", "0.5"):
         config = GlobalPipelineConfig(zarr=ZarrConfig(ngff_version=version), num_workers=1, use_threading=True)
         convert(folder / "imagexpress", folder / f"ome{version}" / "images.zarr", config=config)

@@ -18,6 +18,8 @@ from openhcs.ledger.sealed import seal
 from openhcs.microscopes.harmony_xml import parse_harmony
 from openhcs.microscopes.htd import parse_htd
 from openhcs.microscopes.metaseries import parse_metaseries
+from openhcs.microscopes.micro_manager_text import parse_metadata
+from openhcs.microscopes.ome_xml import parse_ome
 from openhcs.run.close import close
 from openhcs.run.status import status
 
@@ -183,6 +185,18 @@ TARGETS: dict[str, Target] = {
         call=lambda _: lambda data: parse_harmony(data, "Index.idx.xml"),
         cases=400,
     ),
+    "OME-XML": Target(
+        kind="xml",
+        samples=lambda at: below(at / "ome_tiff", "*.companion.ome") + real("ome-tiff*/*.ome", "ome-xml*/*.xml"),
+        call=lambda _: lambda data: parse_ome(data, "p.companion.ome"),
+        cases=400,
+    ),
+    "Micro-Manager texts": Target(
+        kind="json",
+        samples=lambda at: below(at, "micro_manager/*_metadata.txt", "micro_manager_files/*/metadata.txt"),
+        call=lambda _: lambda data: parse_metadata(data, "metadata.txt"),
+        cases=400,
+    ),
     "HTD": Target(
         kind="text",
         samples=lambda at: below(at / "imagexpress", "**/*.HTD") + real("imagexpress*/**/*.HTD"),
@@ -248,6 +262,9 @@ TARGETS: dict[str, Target] = {
     "text": on_disk(".txt", ("some\nlines",)),
     "ImageXpress plates": plate("imagexpress", "**/*"),
     "Opera Phenix plates": plate("phenix", "Images/Index.idx.xml", "**/*ch1*.tiff"),
+    "OME-TIFF plates": plate("ome_tiff", "*.companion.ome", "*.ome.tif"),
+    "Micro-Manager stacks": plate("micro_manager", "*"),
+    "Micro-Manager files": plate("micro_manager_files", "*/*"),
     "OME-Zarr 0.4 plates": plate("ome0.4", "**/.z*", "images.zarr/**/[0-9]", then=looked),
     "OME-Zarr 0.5 plates": plate("ome0.5", "images.zarr/**/*", then=looked),
     "OME-Zarr 0.4 validated": plate("ome0.4", "**/.z*", "images.zarr/**/[0-9]", cases=60, then=validated),
