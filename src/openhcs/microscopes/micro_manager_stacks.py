@@ -148,14 +148,22 @@ class _Stacks:
             start_time=next((image.acquired for image in images if image.acquired), None),
         )
 
-    def _records(self) -> dict[str, list[Frame]]:
-        """Return the records of each position, by its label."""
-        found: dict[str, list[Frame]] = defaultdict(list)
+    def _records(self) -> dict[str, list[Shot]]:
+        """Return the recorded planes of each position, by its label; pages in the order of the records."""
+        found: dict[str, list[Shot]] = defaultdict(list)
+        pages: Counter[str] = Counter()
         for path, text in self.texts.items():
             told = parse_text(posixpath.basename(path))
             own = told.label if told else ""
             for frame in text.frames:
-                found[own or frame.label or f"#{frame.position or 0}"].append(frame)
+                stack = self._file(frame, own)
+                file = self.there.get(stack)
+                source = FileSource(stack, pages[stack])
+                if file is not None:
+                    source = replace(source, size=file.size, mtime_ns=file.mtime_ns)
+                pages[stack] += 1
+                shot = Shot(frame, source, PlaneState.PRESENT if file else PlaneState.MISSING)
+                found[own or frame.label or f"#{frame.position or 0}"].append(shot)
         return found
 
     def _by_ome(self, gathered: Gathered) -> list[tuple[int | None, str, list[Shot]]]:
@@ -167,24 +175,24 @@ class _Stacks:
             stacks = {path for path in (self._path(told, block.file) for block in image.blocks) if path}
             labels = [label, *sorted(self.labels.get(path, "") for path in stacks), f"#{number}"]
             key = next((one for one in labels if one in records), None)
-            frames = records.pop(key) if key is not None else None
-            listed.append((number, label, self._of_image(told, image, frames)))
-        for key, frames in records.items():
-            listed.append((None, key.partition("#")[0], [self._checked(shot) for shot in self._counted(frames)]))
+            recorded = records.pop(key) if key is not None else None
+            listed.append((number, label, self._of_image(told, image, recorded)))
+        for key, recorded in records.items():
+            listed.append((None, key.partition("#")[0], [self._checked(shot) for shot in recorded]))
         return listed
 
     def _path(self, told: Told, name: str) -> str | None:
         file = self.finder.named(told.path, name) if name else told.own
         return file.path if file else None
 
-    def _of_image(self, told: Told, image: OmeImage, frames: list[Frame] | None) -> list[Shot]:
+    def _of_image(self, told: Told, image: OmeImage, recorded: list[Shot] | None) -> list[Shot]:
         located = self.locator.planes(told, image)
-        if frames is None:
+        if recorded is None:
             facts = {(one.z, one.c, one.t): one for one in image.planes}
             return [self._of_plane(image, one, facts.get(one.place)) for one in located]
         pages: dict[Place, Located] = {one.place: one for one in located if one.state is not PlaneState.NOT_RECORDED}
         shots = []
-        for shot in self._counted(frames):
+        for shot in recorded:
             one = pages.pop((shot.frame.z, shot.frame.c, shot.frame.t), None)
             shots.append(self._checked(shot) if one is None else Shot(shot.frame, one.source, one.state))
         self.blank += len(pages)
@@ -199,27 +207,16 @@ class _Stacks:
             frame = replace(frame, elapsed_ms=elapsed, exposure_ms=exposure, x=fact.x, y=fact.y, height=fact.height)
         return Shot(frame, one.source, one.state)
 
-    def _counted(self, frames: Sequence[Frame]) -> list[Shot]:
-        """Return planes whose page is their place among the records of their file."""
-        pages: Counter[str] = Counter()
-        shots = []
-        for frame in frames:
-            path = self._file(frame)
-            page = pages[path]
-            pages[path] += 1
-            file = self.there.get(path)
-            source = FileSource(path, page, file.size, file.mtime_ns) if file else FileSource(path, page)
-            shots.append(Shot(frame, source, PlaneState.PRESENT if file else PlaneState.MISSING))
-        return shots
-
-    def _file(self, frame: Frame) -> str:
+    def _file(self, frame: Frame, label: str) -> str:
+        """Return the stack that a record is of: the one it names, else the first of its position."""
         folder = posixpath.dirname(next(iter(self.named)))
         if frame.file:
             return posixpath.join(folder, posixpath.basename(frame.file.replace("\\", "/")))
-        if frame.label not in self.firsts:
-            same = [path for path, label in self.labels.items() if label in {frame.label, ""}]
-            self.firsts[frame.label] = min(same or self.named, key=lambda path: (len(path), natural_key(path)))
-        return self.firsts[frame.label]
+        label = label or frame.label
+        if label not in self.firsts:
+            same = [path for path, one in self.labels.items() if one in {label, ""}]
+            self.firsts[label] = min(same or self.named, key=lambda path: (len(path), natural_key(path)))
+        return self.firsts[label]
 
     def _checked(self, shot: Shot) -> Shot:
         """Return a plane, missing where its file was cut short before its page."""
@@ -234,6 +231,6 @@ class _Stacks:
 
     def _by_records(self) -> list[tuple[int | None, str, list[Shot]]]:
         return [
-            (frames[0].position, key.partition("#")[0], [self._checked(shot) for shot in self._counted(frames)])
-            for key, frames in self._records().items()
+            (shots[0].frame.position, key.partition("#")[0], [self._checked(shot) for shot in shots])
+            for key, shots in self._records().items()
         ]

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
 
 TEXT_LIMIT = 512 * 2**20
-MOST_FRAMES, MOST_VALUES, MAX_INDEX = 1_000_000, 200_000, 10**6
-"""Records of one text, values of one record, the highest position, channel, slice or time."""
+MOST_FRAMES, MOST_VALUES, MAX_INDEX, MAX_WANTED = 1_000_000, 200_000, 10**6, 100_000
+"""Records of one text, values of one record, the highest index, and the most that a summary wants of an axis."""
 _KEY = re.compile(rb'"(?:FrameKey-[0-9-]{1,40}|(?:Coords|Metadata)-[^"\\\n]{1,1000})"\s{0,20}:')
 _FRAME = re.compile(r"FrameKey-([0-9]{1,9})-([0-9]{1,9})-([0-9]{1,9})")
 _DATE = re.compile(
@@ -237,9 +237,9 @@ class _Reader:
                 return self._whole(found, f"{where:.80}: {name}")
         return None
 
-    def _whole(self, value: Any, what: str) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_INDEX:
-            raise self._wrong(f"{what} is {value!r:.40}, not a number from 0 to {MAX_INDEX}")
+    def _whole(self, value: Any, what: str, high: int = MAX_INDEX) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= high:
+            raise self._wrong(f"{what} is {value!r:.40}, not a number from 0 to {high}")
         return value
 
     def _summary(self, told: Mapping[str, Any]) -> Summary:
@@ -248,7 +248,7 @@ class _Reader:
         for axis, name in _SIZES.items():
             found = meant.get(axis) if isinstance(meant, dict) and axis in meant else told.get(name)
             if found is not None:
-                sizes[axis] = max(1, self._whole(found, f"Summary: {name}"))
+                sizes[axis] = max(1, self._whole(found, f"Summary: {name}", MAX_WANTED))
         names, colors = told.get("ChNames"), told.get("ChColors")
         places = told.get("StagePositions") or told.get("InitialPositionList")
         wide, high = told.get("Width"), told.get("Height")

@@ -167,6 +167,8 @@ class _Gathering:
         self.spoken_for: set[str] = set()
         self.uuids: set[str] = set()
         """UUIDs that documents call their files by."""
+        self.own: set[str] = set()
+        """UUIDs of the documents themselves."""
         self.opened = 0
         self.damaged: FormatError | None = None
 
@@ -224,9 +226,10 @@ class _Gathering:
 
     def _take(self, told: Told) -> None:
         document = told.document
-        if document.uuid and any(document.uuid == one.document.uuid for one in self.found.told):
+        if document.uuid and document.uuid in self.own:
             self.found.reasons[told.path] = "it is the document of another file again"
             return
+        self.own.add(document.uuid)
         self.found.told.append(told)
         for name, uuid in _named(document):
             self.uuids.add(uuid)

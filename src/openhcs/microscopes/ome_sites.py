@@ -148,19 +148,21 @@ class _OnPlate:
 
     def _runs(self) -> dict[str, int]:
         """Return the acquisition of each sample, by the sample's id."""
-        runs: dict[str, OmeRun] = {}
+        numbers: dict[str, int] = {}
+        runs: list[OmeRun] = []
         samples: dict[str, int] = {}
         for _, plate in self.plates:
             for run in plate.runs:
-                runs.setdefault(run.id or str(len(runs)), run)
-                number = list(runs).index(run.id or str(len(runs) - 1))
+                number = numbers.setdefault(run.id, len(runs))
+                if number == len(runs):
+                    runs.append(run)
                 for sample in run.samples:
                     if samples.setdefault(sample, number) != number:
                         self._note("well samples of two acquisitions, which stay in the first", sample)
         self.rest = 0 if len(runs) < 2 or not samples else len(runs)
         self.sites.acquisitions = tuple(
             Acquisition(number=number, name=run.name or run.id or str(number), start_time=run.start_time)
-            for number, run in enumerate(runs.values())
+            for number, run in enumerate(runs)
         ) or (Acquisition(number=0, name="0"),)
         return samples
 

@@ -195,16 +195,20 @@ class Channels:
 
     def __init__(self) -> None:
         self.known: dict[int, Channel] = {}
+        self.named: dict[str, list[int]] = {}
 
     def numbers(self, told: Told, image: OmeImage) -> list[int]:
         """Return the number of each of an image's channels."""
-        taken: list[int] = []
-        # The locator has held the number of planes, and so of channels, against what is there.
+        numbers: list[int] = []
+        taken: set[int] = set()
         nameless = [OmeChannel()] * (image.sizes[1] - len(image.channels))
-        for place, one in enumerate([*image.channels, *nameless], start=1):
+        for place, one in enumerate([*image.channels[: image.sizes[1]], *nameless], start=1):
             number = self._number(place, one.name, taken)
-            taken.append(number)
+            numbers.append(number)
+            taken.add(number)
             if number not in self.known:
+                if one.name:
+                    self.named.setdefault(one.name, []).append(number)
                 objective = told.document.objectives.get(image.objective)
                 self.known[number] = Channel(
                     number=number,
@@ -218,14 +222,14 @@ class Channels:
                     magnification=objective.magnification if objective else None,
                     numerical_aperture=objective.aperture if objective else None,
                 )
-        return taken
+        return numbers
 
-    def _number(self, place: int, name: str, taken: Sequence[int]) -> int:
+    def _number(self, place: int, name: str, taken: set[int]) -> int:
         there = self.known.get(place)
         if place not in taken and (there is None or not name or there.name == name):
             return place
-        same = [number for number, known in self.known.items() if known.name == name and number not in taken]
-        return same[0] if same and name else max([*self.known, *taken, place]) + 1
+        same = next((number for number in self.named.get(name, ()) if number not in taken), None)
+        return same if same is not None else max(max(self.known, default=0), max(taken, default=0), place) + 1
 
 
 def _position(image: OmeImage) -> tuple[float, float] | None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 ROOT = "OME"
 MOST_RECORDS = 1_000_000
 """Records of one document that are kept: planes, blocks, images, wells and their samples together."""
-MAX_ROWS, MAX_COLUMNS, MAX_SIZE, MAX_NUMBER = 99, 999, 10**6, 2**31 - 1
+MAX_ROWS, MAX_COLUMNS, MAX_CHANNELS, MAX_SIZE, MAX_NUMBER = 99, 999, 10_000, 10**6, 2**31 - 1
 ORDERS = ("XYZCT", "XYZTC", "XYCTZ", "XYCZT", "XYTCZ", "XYTZC")
 _PASSED = frozenset(("OME/Instrument",))
 _DECLARATION = re.compile(rb"\s*<\?xml[^>]{0,200}\?>")
@@ -286,8 +286,8 @@ class _Reader:
         image.order = order
         image.type = told.get("Type", told.get("PixelType", ""))
         image.shape = (self._size(told, "SizeY", what, MAX_NUMBER), self._size(told, "SizeX", what, MAX_NUMBER))
-        z, c, t = (self._size(told, f"Size{axis}", what, MAX_SIZE) for axis in "ZCT")
-        image.sizes = (z, c, t)
+        z, t = (self._size(told, f"Size{axis}", what, MAX_SIZE) for axis in "ZT")
+        image.sizes = (z, self._size(told, "SizeC", what, MAX_CHANNELS), t)
         height, width, deep = (self._length(told, f"PhysicalSize{axis}", what, position=False) for axis in "YXZ")
         if height and width and min(height, width) > 0:
             image.pixel_um = (height, width)

@@ -256,6 +256,16 @@ def test_positions_of_one_stack_and_files_that_go_on_are_told_apart(tmp_path):
     assert planes(read(tmp_path)) == expected
 
 
+def test_pages_of_one_stack_are_counted_over_all_its_positions(tmp_path):
+    save(tmp_path / "x_MMStack.ome.tif", 4, description="lost")
+    write_text(
+        tmp_path / "x_MMStack_metadata.txt", [(t, 0, 0, {"PositionIndex": p}) for t in range(2) for p in range(2)]
+    )
+    assert planes(read(tmp_path)) == {
+        ("A01", p, t, 0, 0): ("x_MMStack.ome.tif", 2 * t + p) for t in range(2) for p in range(2)
+    }
+
+
 def test_a_page_that_fills_a_gap_of_a_channel_is_kept_once(tmp_path):
     blocks = "".join(f"<TiffData IFD='{z}' FirstZ='{z}'/>" for z in range(3)) + "".join(
         f"<TiffData IFD='3' FirstZ='{z}' FirstC='1'/>" for z in (1, 0, 2)
@@ -312,7 +322,7 @@ def test_colour_is_refused(tmp_path):
 
 def test_a_summary_that_promises_without_end_is_refused(tmp_path):
     save(tmp_path / "Pos0" / "img_000000000_DAPI_000.tif")
-    meant = {**SUMMARY, "Frames": 10**6, "Channels": 10**6, "Slices": 10**6, "Positions": 10**6}
+    meant = {**SUMMARY, "Frames": 10**5, "Channels": 10**5, "Slices": 10**5, "Positions": 10**5}
     write_text(tmp_path / "Pos0" / "metadata.txt", [(0, 0, 0, {"Channel": "DAPI", "PositionName": "Pos0"})], meant)
     with pytest.raises(FormatError, match=r"promises [0-9]+ planes and 1 are there"):
         read(tmp_path)

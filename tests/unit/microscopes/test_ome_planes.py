@@ -79,7 +79,7 @@ def test_a_plane_that_is_said_to_be_two_pages_is_refused(tmp_path):
     ],
 )
 def test_planes_promised_without_end_are_refused_before_they_are_made(tmp_path, blocks):
-    told = image(0, blocks, z=10**6, c=10**6, t=10**6)
+    told = image(0, blocks, z=10**6, c=10**4, t=10**6)
     (tmp_path / "x.companion.ome").write_text(document(told))
     with pytest.raises(FormatError, match=r"promises [0-9]+ planes and 0 are there"):
         read(tmp_path)

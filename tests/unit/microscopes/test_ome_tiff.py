@@ -280,6 +280,17 @@ def test_a_channel_keeps_its_number_where_another_image_lists_it_elsewhere(tmp_p
     assert {(p.site, p.channel): p.source.page for p in index.planes} == {(1, 1): 0, (1, 2): 1, (2, 2): 2, (2, 3): 3}
 
 
+def test_channels_by_the_thousand_take_no_time_of_their_squares(tmp_path):
+    names = [
+        "".join(f'<Channel ID="c" Name="{name}"/>' for name in ("y", *"x" * 9998, "z")),
+        '<Channel ID="c" Name="x"/>',
+    ]
+    images = [image(n, inner, c=10_000) for n, inner in enumerate([names[0], names[1] * 9999])]
+    (tmp_path / "x.companion.ome").write_text(document(*images))
+    index = read(tmp_path)
+    assert len(index.channels) >= 10_000
+
+
 # What is refused or left to others.
 
 
