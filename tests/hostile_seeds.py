@@ -57,6 +57,8 @@ def build(folder: Path) -> None:
     small = {"wells": 2, "sites": 1, "channels": ("DAPI", "FITC"), "size": (24, 20)}
     make_plate(folder / "imagexpress", **small)
     make_plate(folder / "phenix", layout="opera_phenix", **small)
+    make_plate(folder / "leica", layout="leica_matrix", **small)
+    make_plate(folder / "scanr", layout="scanr", **small)
     for layout in ("ome_tiff", "micro_manager", "micro_manager_files"):
         make_plate(folder / layout, layout=layout, **small)
     for version in ("0.4", "0.5"):

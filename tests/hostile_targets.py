@@ -17,9 +17,11 @@ from openhcs.ledger.ledger import Ledger
 from openhcs.ledger.sealed import seal
 from openhcs.microscopes.harmony_xml import parse_harmony
 from openhcs.microscopes.htd import parse_htd
+from openhcs.microscopes.leica_xml import parse_field, parse_tiles
 from openhcs.microscopes.metaseries import parse_metaseries
 from openhcs.microscopes.micro_manager_text import parse_metadata
 from openhcs.microscopes.ome_xml import parse_ome
+from openhcs.microscopes.scanr_documents import parse_descriptor, parse_log
 from openhcs.run.close import close
 from openhcs.run.status import status
 
@@ -202,6 +204,27 @@ TARGETS: dict[str, Target] = {
         samples=lambda at: below(at / "imagexpress", "**/*.HTD") + real("imagexpress*/**/*.HTD"),
         call=lambda _: lambda data: parse_htd(data, "P1.HTD"),
         cases=400,
+    ),
+    "Matrix Screener fields": Target(
+        kind="xml",
+        samples=lambda at: below(at / "leica", "**/*.ome.xml")[:2] + real("leica*/**/*.ome.xml"),
+        call=lambda _: lambda data: parse_field(data, "field.ome.xml", settings=True),
+        cases=340,
+    ),
+    "tile configurations": Target(
+        kind="text",
+        samples=lambda _: [b"dim = 2\na.tif; ; (0.0, 936.75)\nb.tif; 1; (1e3, -2, 0)\n", *real("leica*/**/Tile*.txt")],
+        call=lambda _: parse_tiles,
+        cases=340,
+    ),
+    "ScanR descriptors": Target(
+        kind="xml",
+        samples=lambda at: below(at / "scanr", "experiment_descriptor.xml"),
+        call=lambda _: lambda data: parse_descriptor(data, "experiment_descriptor.xml"),
+        cases=340,
+    ),
+    "ScanR logs": Target(
+        kind="text", samples=lambda at: below(at / "scanr", "*.dat"), call=lambda _: parse_log, cases=340
     ),
     "MetaSeries": Target(
         kind="xml",

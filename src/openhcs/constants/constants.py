@@ -55,6 +55,11 @@ class Microscope(Enum):
     OME_ZARR = "ome_zarr"
     MICRO_MANAGER = "micro_manager"
     OME_TIFF = "ome_tiff"
+    SCANR = "scanr"
+    CELLOMICS = "cellomics"
+    SBS = "sbs"
+    EMBL_ALMF = "embl_almf"
+    LEICA_MATRIX = "leica_matrix"
     GENERIC = "generic"
 
 

@@ -23,17 +23,12 @@ WITH_WELL = (
     "{well}_T{t}F{site}L*A*Z{z}C{channel}.*",
     "{well}_f{site}_z{z}_c{channel}.*",
     "{well}_f{site}_c{channel}.*",
-    "{well}f{site}d{channel}.*",
-    "{well}--W*--P{site}--Z{z}--T{t}--{channel}.*",
-    "{well}--*--P{site}--T{t}--Z{z}--C{channel}.*",
     "{well}_{site}_{channel}.*",
     "{well}_s{site}.*",
     "{well}_{site}.*",
     "{well}_{channel}.*",
     "{well}-{site}-{channel}.*",
     "{well}-{channel}.*",
-    "Channel*{channel}-*-{row}-{column}-*.*",
-    "Channel*{channel}-*-{row}-{column}.*",
     "{well}.*",
 )
 WITHOUT_WELL = (

@@ -13,7 +13,18 @@ from openhcs.testing.scene import Scene, Wanted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LAYOUTS = ("imagexpress", "micro_manager", "micro_manager_files", "ome_tiff", "opera_phenix")
+LAYOUTS = (
+    "imagexpress",
+    "micro_manager",
+    "micro_manager_files",
+    "ome_tiff",
+    "opera_phenix",
+    "scanr",
+    "cellomics",
+    "sbs",
+    "embl_almf",
+    "leica_matrix",
+)
 """Modules of `openhcs.testing.layouts`; each has ``write(plate, scene, root)``."""
 
 
