@@ -32,6 +32,7 @@ from openhcs.microscopes import detect
 from openhcs.microscopes.patterns import Pattern
 
 INDEX = "Images/Index.idx.xml"
+RECORDS = "MeasurementData.mlf"
 WELL, SITE, ROOT, LEVEL = "A/01/zarr.json", "A/01/0/zarr.json", "zarr.json", "A/01/0/0/zarr.json"
 PLATES = {
     "an index of entities in entities": Case(
@@ -78,6 +79,34 @@ PLATES = {
         changed("phenix", INDEX, replaced(b"<ImageSizeX>20<", b"<ImageSizeX>1000000<")), "", lawful=True
     ),
     "an index that is a pipe": Case(changed("phenix", INDEX, fifo), lawful=True),
+    "records of entities in entities": Case(
+        changed("cellvoyager", RECORDS, replaced(b"<bts:MeasurementData", laughs() + b"<bts:MeasurementData", count=1)),
+        RECORDS,
+    ),
+    "records 1,000,000 deep": Case(
+        changed("cellvoyager", RECORDS, replaced(b"</bts:MeasurementData>", b"<a>" * 10**6)), RECORDS
+    ),
+    "records that name a file outside": Case(
+        changed("cellvoyager", RECORDS, replaced(b">cellvoyager_", b">../outside/secret.tif")), "", lawful=True
+    ),
+    "records of field 10**6": Case(
+        changed("cellvoyager", RECORDS, replaced(b'FieldIndex="1"', b'FieldIndex="1000000"', count=1)), "", lawful=True
+    ),
+    "records of 600 MB": Case(
+        changed("cellvoyager", RECORDS, lambda path: p.sparse(path, 600 * p.MB, HEAD + b"<bts:MeasurementData>")),
+        RECORDS,
+    ),
+    "a setting of 10**10 planes": Case(
+        changed(
+            "cellvoyager",
+            "cellvoyager.mes",
+            replaced(
+                b"<bts:ActionAcquire ",
+                b'<bts:ActionAcquire bts:TopDistance="9e9" bts:BottomDistance="0" bts:SliceLength="1" ',
+            ),
+        ),
+        "cellvoyager.mes",
+    ),
     "an HTD of 10**10 sites": Case(
         changed(
             "imagexpress",

@@ -59,7 +59,7 @@ def build(folder: Path) -> None:
     make_plate(folder / "phenix", layout="opera_phenix", **small)
     make_plate(folder / "leica", layout="leica_matrix", **small)
     make_plate(folder / "scanr", layout="scanr", **small)
-    for layout in ("ome_tiff", "micro_manager", "micro_manager_files"):
+    for layout in ("cellvoyager", "ome_tiff", "micro_manager", "micro_manager_files"):
         make_plate(folder / layout, layout=layout, **small)
     for version in ("0.4", "0.5"):
         config = GlobalPipelineConfig(zarr=ZarrConfig(ngff_version=version), num_workers=1, use_threading=True)

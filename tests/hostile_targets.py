@@ -22,6 +22,8 @@ from openhcs.microscopes.metaseries import parse_metaseries
 from openhcs.microscopes.micro_manager_text import parse_metadata
 from openhcs.microscopes.ome_xml import parse_ome
 from openhcs.microscopes.scanr_documents import parse_descriptor, parse_log
+from openhcs.microscopes.yokogawa_protocol import parse_protocol
+from openhcs.microscopes.yokogawa_xml import parse_records
 from openhcs.run.close import close
 from openhcs.run.status import status
 
@@ -199,6 +201,18 @@ TARGETS: dict[str, Target] = {
         call=lambda _: lambda data: parse_metadata(data, "metadata.txt"),
         cases=400,
     ),
+    "CellVoyager records": Target(
+        kind="xml",
+        samples=lambda at: below(at / "cellvoyager", "*.mlf") + real("cv*/**/*.mlf"),
+        call=lambda _: lambda data: parse_records(data, "MeasurementData.mlf"),
+        cases=400,
+    ),
+    "CellVoyager settings": Target(
+        kind="xml",
+        samples=lambda at: below(at / "cellvoyager", "*.mes") + real("cv*/**/*.mes"),
+        call=lambda _: lambda data: parse_protocol(data, "P1.mes"),
+        cases=400,
+    ),
     "HTD": Target(
         kind="text",
         samples=lambda at: below(at / "imagexpress", "**/*.HTD") + real("imagexpress*/**/*.HTD"),
@@ -288,6 +302,7 @@ TARGETS: dict[str, Target] = {
     "OME-TIFF plates": plate("ome_tiff", "*.companion.ome", "*.ome.tif"),
     "Micro-Manager stacks": plate("micro_manager", "*"),
     "Micro-Manager files": plate("micro_manager_files", "*/*"),
+    "CellVoyager plates": plate("cellvoyager", "*.m*", "*.wp*", "*C01.tif"),
     "OME-Zarr 0.4 plates": plate("ome0.4", "**/.z*", "images.zarr/**/[0-9]", then=looked),
     "OME-Zarr 0.5 plates": plate("ome0.5", "images.zarr/**/*", then=looked),
     "OME-Zarr 0.4 validated": plate("ome0.4", "**/.z*", "images.zarr/**/[0-9]", cases=60, then=validated),

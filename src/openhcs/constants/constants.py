@@ -51,6 +51,7 @@ class Microscope(Enum):
     AUTO = "auto"
     IMAGEXPRESS = "imagexpress"
     OPERA_PHENIX = "opera_phenix"
+    CELLVOYAGER = "cellvoyager"
     OPENHCS_TIFF = "openhcs_tiff"
     OME_ZARR = "ome_zarr"
     MICRO_MANAGER = "micro_manager"

@@ -26,6 +26,7 @@ TABLE = {
     "ome_zarr": "openhcs.microscopes.ome_zarr:OmeZarr",
     "openhcs_tiff": "openhcs.microscopes.openhcs_tiff:OpenHCSTiff",
     "opera_phenix": "openhcs.microscopes.opera_phenix:OperaPhenix",
+    "cellvoyager": "openhcs.microscopes.cellvoyager:CellVoyager",
     "imagexpress": "openhcs.microscopes.imagexpress:ImageXpress",
     "scanr": "openhcs.microscopes.scanr:ScanR",
     "cellomics": "openhcs.microscopes.cellomics:Cellomics",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 LAYOUTS = (
+    "cellvoyager",
     "imagexpress",
     "micro_manager",
     "micro_manager_files",

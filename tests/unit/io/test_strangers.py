@@ -103,7 +103,7 @@ def test_images_behind_links_within_a_plate_are_read(tmp_path):
     np.testing.assert_array_equal(open_plate(plate)["A01"].site(1).read(), expected)
 
 
-@pytest.mark.parametrize("layout", ["imagexpress", "opera_phenix"])
+@pytest.mark.parametrize("layout", ["imagexpress", "opera_phenix", "cellvoyager"])
 def test_a_plate_of_links_to_files_elsewhere_is_a_plate(tmp_path, layout):
     kept = make_plate(tmp_path / "kept", name="P1", wells=2, sites=1, size=(16, 16), layout=layout)
     for path in [one for one in kept.rglob("*") if one.is_file()]:
