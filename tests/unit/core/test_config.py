@@ -132,7 +132,7 @@ def test_names_stand_for_the_choices() -> None:
 
 
 def test_an_installed_microscope_is_kept_by_its_name() -> None:
-    assert GlobalPipelineConfig(microscope="cellvoyager").microscope == "cellvoyager"
+    assert GlobalPipelineConfig(microscope="thirdscope").microscope == "thirdscope"
 
 
 def test_folders_are_kept_as_text() -> None:
