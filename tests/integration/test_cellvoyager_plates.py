@@ -173,3 +173,14 @@ def test_two_copies_of_a_record_with_different_pixels_are_refused(tmp_path):
         index_plate(folder)
     shutil.copy(folder / image()[1], folder / "again.tif")
     assert index_plate(folder).states[PlaneState.PRESENT] == 1
+
+
+def test_images_of_another_microscope_in_the_folder_are_refused(tmp_path):
+    folder = write(tmp_path / "P", [image()])
+    put(folder / "Channel 1-12-A-12-00.tif")
+    with pytest.raises(InputError, match=r"1 are of cellvoyager; 1 images are named as sbs"):
+        index_plate(folder)
+    assert index_plate(folder, microscope="cellvoyager").states[PlaneState.PRESENT] == 1
+    (folder / MLF).unlink()
+    with pytest.raises(InputError, match="1 are of cellvoyager; 1 images are named as sbs"):
+        index_plate(folder)
