@@ -23,10 +23,10 @@ SHAPE = (16, 16)
 PIXELS = np.arange(256, dtype="<u2").reshape(SHAPE)
 
 
-def deflate_bomb(window: int) -> bytes:
+def deflate_bomb(window: int, head: bytes = b"") -> bytes:
     """Return zeros as deflate packs them: one flushed piece again and again, never ended."""
     packer = zlib.compressobj(9, zlib.DEFLATED, window)
-    head = packer.compress(b"") + packer.flush(zlib.Z_FULL_FLUSH)
+    head = packer.compress(head) + packer.flush(zlib.Z_FULL_FLUSH)
     piece = packer.compress(bytes(MB)) + packer.flush(zlib.Z_FULL_FLUSH)
     return head + piece * (BOMB // MB)
 

@@ -50,6 +50,7 @@ from hostile_calls import (
     toml,
     wells,
 )
+from hostile_images import TARGETS as IMAGES
 from hostile_seeds import PLANE, Target, below, real, seeds, worded
 
 
@@ -290,6 +291,7 @@ TARGETS: dict[str, Target] = {
     "paths": Target(kind="name", samples=lambda _: PATHS, call=paths),
     "TIFF planes": Target(kind="bytes", samples=tiffs, call=tiff_plane, cases=400),
     "TIFF values": Target(kind="bytes", samples=tiffs, call=tiff_value, cases=340),
+    **IMAGES,
     "NPY": on_disk(".npy", ARRAYS),
     "NPZ": on_disk(".npz", ({"a": PLANE, "b": np.zeros(3)},)),
     "PNG": on_disk(".png", (PLANE, PLANE.astype(np.uint8))),

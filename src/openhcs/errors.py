@@ -13,6 +13,7 @@
     │       └── OutputBusy               another process works there now
     ├── InputError (ValueError)          a plate or folder that cannot be read as asked
     │   ├── FormatError                  bytes on disk are wrong: which file, where
+    │   │   └── NotGrey                  an image of colours, which is no plane
     │   ├── SeveralPlates                a folder of several plates; names them
     │   └── MissingPlanes                planes that should be there are not
     ├── StorageError (OSError)           the system refused: errno kept
@@ -129,6 +130,10 @@ class InputError(OpenHCSError, ValueError):
 
 class FormatError(InputError):
     """Bytes on disk are not what their name or document promises."""
+
+
+class NotGrey(FormatError):
+    """An image whose pixels have several values that differ: whole, and no plane."""
 
 
 class SeveralPlates(InputError):

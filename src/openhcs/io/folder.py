@@ -88,9 +88,9 @@ class FolderFiles:
 
     def header(self, path: str) -> ImageHeader:
         """Return what the first page says, without reading pixels."""
-        from openhcs.io.tiff import read_header
+        from openhcs.io import images
 
-        return read_header(os.path.join(self._root, path))
+        return images.header(os.path.join(self._root, path))
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:

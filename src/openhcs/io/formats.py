@@ -150,7 +150,8 @@ def reading(path: Path, kind: str, broken: tuple[type[Exception], ...]) -> Itera
     """Turn what a library raises while it reads ``path`` into our errors."""
     try:
         yield
-    except OpenHCSError:
+    except OpenHCSError as error:
+        error.backend = error.backend or NAME
         raise
     except broken as error:
         raise FormatError(f"{path} is damaged or no {kind}: {error}", path=path, backend=NAME) from error

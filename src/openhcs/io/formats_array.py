@@ -14,6 +14,7 @@ import numpy as np
 from openhcs.errors import FormatError, InvalidType
 from openhcs.io.blocks import Blocks
 from openhcs.io.formats import NAME, Format, check_expansion, check_room, reading
+from openhcs.io.plane_data import DEFLATE_RATIO
 from openhcs.io.values import array_of
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ BROKEN = (
 BROKEN_ZIP = (*BROKEN, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, IndexError)
 PIECE = 2**24
 PLAIN_KINDS = "biufcSUMm"
-DEFLATE_RATIO = 1040
-"""Deflate makes at most 1032 bytes of one."""
 _READ_HEADER = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _LONGEST_FIELDS = 8000
 """Numpy reads headers of at most 10000 letters."""

@@ -12,7 +12,8 @@ import numpy as np
 
 from openhcs.errors import FormatError
 from openhcs.io.formats import NAME, Format, check_expansion, check_room, reading
-from openhcs.io.formats_array import DEFLATE_RATIO, array_reason, as_array
+from openhcs.io.formats_array import array_reason, as_array
+from openhcs.io.plane_data import DEFLATE_RATIO
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,9 +40,6 @@ TIFF_DTYPES = frozenset(
 )
 SPARSE_PAGES = 10_000
 _SIZES = re.compile(r"\bSize[ZCT]=[\"']([0-9]{1,12})")
-PNG_SAMPLES = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
-"""Values per pixel after decoding, by colour type; a palette may add a fourth."""
-PNG_HEADER = struct.Struct(">8s4x4sIIBB")
 
 
 def tiff_reason(value: Any) -> str | None:
@@ -149,34 +147,25 @@ def png_reason(value: Any) -> str | None:
 
 def encode_png(value: Any) -> bytes:
     """Return a PNG of one plane."""
-    import imagecodecs
+    from openhcs.io import png
 
     array = as_array(value)
     native = array.astype(array.dtype.newbyteorder("="), copy=False)
-    return bytes(imagecodecs.png_encode(np.ascontiguousarray(native)))
+    return png.encode(np.ascontiguousarray(native))
 
 
 def decode_png(path: Path) -> Array:
     """Return the image as a new array, uint8 or uint16."""
-    import imagecodecs
+    from openhcs.io import png
 
-    with reading(path, "PNG", (ValueError, struct.error, KeyError, RuntimeError, imagecodecs.PngError)):
-        with open(path, "rb") as file:
-            size = file.seek(0, io.SEEK_END)
-            file.seek(0)
-            _check_png(file.read(PNG_HEADER.size), size, path)
-            file.seek(0)
-            data = file.read()
-        array: Array = imagecodecs.png_decode(data)
-        return array
-
-
-def _check_png(head: bytes, size: int, path: Path) -> None:
-    magic, kind, x, y, bits, colour = PNG_HEADER.unpack(head)
-    if magic != b"\x89PNG\r\n\x1a\n" or kind != b"IHDR" or colour not in PNG_SAMPLES:
-        raise FormatError(f"{path} is no PNG: it begins with {magic!r}", path=path, backend=NAME)
-    check_room(x * y * (PNG_SAMPLES[colour] + 1) * max(1, bits // 8), path)
-    check_expansion(x * y * (1 if colour == 3 else PNG_SAMPLES[colour]) * bits // 8, size, DEFLATE_RATIO, path)
+    with reading(path, "PNG", (ValueError, struct.error, KeyError, RuntimeError)), open(path, "rb") as file:
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        head = png.parse_head(file.read(png.HEADER.size), path)
+        check_room(head.decoded, path)
+        check_expansion(head.stored, size, DEFLATE_RATIO, path)
+        file.seek(0)
+        return png.decode(file.read())
 
 
 TIFF = Format(name="TIFF", can_hold=tiff_reason, encode=encode_tiff, decode=decode_tiff)

@@ -16,7 +16,8 @@ import numpy as np
 import tifffile
 
 from openhcs.core.plate import ImageHeader
-from openhcs.errors import FormatError, InvalidType, from_oserror
+from openhcs.errors import FormatError, InvalidType, NotGrey, from_oserror
+from openhcs.io.plane_data import DEFLATE_RATIO, ROOM, check_page, check_same
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,12 +30,11 @@ BROKEN = (
     RuntimeError, EOFError, ArithmeticError, MemoryError, AssertionError,
 )  # fmt: skip
 """What tifffile and its codecs raise on damaged files."""
-DEFLATE_RATIO = 1040
-"""Deflate makes at most 1032 bytes of one."""
 RATIOS = {1: 1, 8: DEFLATE_RATIO, 32946: DEFLATE_RATIO, 5: 4096, 32773: 64}
 """Most bytes that one stored byte can become, by TIFF's number of the codec."""
 OTHER_RATIO = 40_000
-ROOM = 4096
+STK_PLANES = 33629
+"""The tag of a MetaMorph stack (UIC2) that has an entry for each of its planes."""
 OME_TYPES = {
     "bool": "bit", "uint8": "uint8", "uint16": "uint16", "uint32": "uint32", "int8": "int8", "int16": "int16",
     "int32": "int32", "float32": "float", "float64": "double", "complex64": "complex", "complex128": "double-complex",
@@ -62,20 +62,24 @@ def read_header(path: str | Path) -> ImageHeader:
     Raises
     ------
     FormatError
-        the file is no TIFF, damaged, or not one grey value per pixel.
+        the file is no TIFF, or damaged.
+    NotGrey
+        its pixels have several values.
     NotFound, StorageError
         it is not there, or cannot be read.
     """
     with _opened(path) as tif:
         page = tif.pages[0]
         shape = _plane_shape(page, path)
-        return ImageHeader(shape=shape, dtype=page.dtype.name, pages=len(tif.pages), description=str(page.description))
+        pages = _stacked(tif) or len(tif.pages)
+        return ImageHeader(shape=shape, dtype=page.dtype.name, pages=pages, description=str(page.description))
 
 
 def _plane_shape(page: Any, path: object) -> tuple[int, int]:
     shape = tuple(page.shape)
     if page.dtype is None or len(shape) != 2 or not all(type(side) is int and side > 0 for side in shape):
-        raise FormatError(f"{path} holds {shape} values per page; a plane has one value per pixel (y, x)", path=path)
+        kind = NotGrey if page.samplesperpixel > 1 else FormatError
+        raise kind(f"{path} holds {shape} values per page; a plane has one value per pixel (y, x)", path=path)
     size = page.parent.filehandle.size
     if shape[0] * shape[1] * page.bitspersample // 8 > size * ratio_of(page) + ROOM:
         raise FormatError(f"{path} is damaged: {size} bytes are said to hold {shape} pixels", path=path)
@@ -100,18 +104,28 @@ def read_plane_into(path: str | Path, page: int, out: Array, *, data: bytes | No
         it is not there, or cannot be read.
     """
     with _opened(path, data) as tif:
-        if page >= len(tif.pages):
-            raise FormatError(f"{path} has {len(tif.pages)} pages, page {page} was asked for", path=path)
-        found = tif.pages[page]
-        if _plane_shape(found, path) != out.shape or found.dtype.newbyteorder("=") != out.dtype:
-            raise FormatError(
-                f"{path} is {found.shape} {found.dtype.name}, the plate's planes are {out.shape} {out.dtype}", path=path
-            )
+        stacked = _stacked(tif)
+        check_page(page, stacked or len(tif.pages), path)
+        found = tif.pages[0 if stacked else page]
+        check_same(_plane_shape(found, path), found.dtype, out, path)
         _check_whole(found, tif.filehandle.size, path)
         if found.is_contiguous and out.flags.c_contiguous and found.dtype != np.dtype(bool):
-            _read_plain(tif, found, out, path)
+            _read_plain(tif, found, out, path, page if stacked else 0)
+        elif stacked and page:
+            raise FormatError(f"{path} is a stack whose planes are compressed; only its first is read", path=path)
         else:
             out[...] = found.asarray()
+
+
+def _stacked(tif: Any) -> int:
+    """Return how many planes a MetaMorph stack has behind its only page, one after another; 0 for other files."""
+    if len(tif.pages) > 1 or STK_PLANES not in tif.pages[0].tags:
+        return 0
+    page = tif.pages[0]
+    count = int(page.tags[STK_PLANES].count)
+    if page.is_contiguous and count > 1 and page.dataoffsets[0] + count * page.nbytes > tif.filehandle.size + ROOM:
+        raise FormatError(f"{tif.filename} is damaged: {tif.filehandle.size} bytes are said to hold {count} planes")
+    return count
 
 
 def _check_whole(page: Any, size: int, path: object) -> None:
@@ -120,10 +134,11 @@ def _check_whole(page: Any, size: int, path: object) -> None:
         raise FormatError(f"{path} is cut off: pixels reach to byte {max(ends, default=0)} of {size}", path=path)
 
 
-def _read_plain(tif: Any, page: Any, out: Array, path: object) -> None:
-    """Read uncompressed pixels, which lie in one piece, straight into place."""
+def _read_plain(tif: Any, page: Any, out: Array, path: object, number: int) -> None:
+    """Read uncompressed pixels, which lie in one piece, straight into place; ``number`` pieces lie before."""
     handle = tif.filehandle
-    offset, count = page.dataoffsets[0], page.nbytes
+    count = page.nbytes
+    offset = page.dataoffsets[0] + number * count
     if count != out.nbytes:
         raise FormatError(f"{path}: {count} bytes at offset {offset} for a plane of {out.nbytes}", path=path)
     handle.seek(offset)

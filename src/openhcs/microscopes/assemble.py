@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from openhcs.core.plate import Acquisition, Channel, FileSource, PlaneState, PlateIndex, Unmatched, sorted_planes
 from openhcs.core.wells import parse_well, plate_shape, row_name
-from openhcs.errors import FormatError, SeveralPlates
+from openhcs.errors import FormatError, NotGrey, SeveralPlates
 from openhcs.microscopes.forms import why_unmatched
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LOOKED_AT = 400
 """Of up to so many files every header is read; of more, this many of each channel's, the extremes of size first."""
 COPY_LIMIT = 2**30
+COLOURED = "an image of colours, and a plane has one value per pixel"
 
 
 def assemble(
@@ -156,12 +157,16 @@ def _of_one_kind(
     present = [plane for plane in planes if plane.state is PlaneState.PRESENT and isinstance(plane.source, FileSource)]
     kinds: dict[str, Kind] = {}
     damaged: dict[str, str] = {}
-    _look(files, _sample(present), kinds, damaged)
-    if len(set(kinds.values())) > 1:
-        _look(files, _paths(present), kinds, damaged)
+    coloured: dict[str, str] = {}
+    _look(files, _sample(present), kinds, damaged, coloured)
+    if len(set(kinds.values())) > 1 or (kinds and coloured):
+        _look(files, _paths(present), kinds, damaged, coloured)
     if damaged:
         path, why = next(iter(damaged.items()))
         warnings.append(f"images that cannot be read: {len(damaged)}, such as {path}: {why}")
+    if not kinds and coloured:
+        path, why = next(iter(coloured.items()))
+        raise NotGrey(f"no image is grey: {why}. Save planes with one value per pixel.", path=path)
     if not kinds:
         return planes, []
     usual = Counter(kinds.values()).most_common(1)[0][0]
@@ -169,16 +174,13 @@ def _of_one_kind(
     facts["dtype"], facts["plane_shape"] = usual
     if promised is not None and promised != usual[1]:
         warnings.append(f"images are {_size(usual[1])} pixels (y × x) and the documents say {_size(promised)}")
-    odd = {path: kind for path, kind in kinds.items() if kind != usual}
+    odd = {
+        path: f"{_told(kind)} where most are {_told(usual)}" for path, kind in kinds.items() if kind != usual
+    } | dict.fromkeys(coloured, COLOURED)
     if odd:
-        path, kind = next(iter(odd.items()))
-        warnings.append(
-            f"images of another kind are left out: {len(odd)}, such as {path}: {_told(kind)} where most are "
-            f"{_told(usual)}"
-        )
-    reasons = [
-        Unmatched(path=path, reason=f"{_told(kind)} where most are {_told(usual)}") for path, kind in odd.items()
-    ]
+        path, reason = next(iter(odd.items()))
+        warnings.append(f"images of another kind are left out: {len(odd)}, such as {path}: {reason}")
+    reasons = [Unmatched(path=path, reason=reason) for path, reason in odd.items()]
     return [plane for plane in planes if plane.source is None or plane.source.path not in odd], reasons
 
 
@@ -209,12 +211,16 @@ def _sample(present: Sequence[Plane]) -> Iterator[str]:
         yield from dict.fromkeys([by_size[0], by_size[-1], *by_size[::step]])
 
 
-def _look(files: Files, paths: Iterable[str], kinds: dict[str, Kind], damaged: dict[str, str]) -> None:
+def _look(
+    files: Files, paths: Iterable[str], kinds: dict[str, Kind], damaged: dict[str, str], coloured: dict[str, str]
+) -> None:
     for path in paths:
-        if path in kinds or path in damaged:
+        if path in kinds or path in damaged or path in coloured:
             continue
         try:
             header = files.header(path)
+        except NotGrey as error:
+            coloured[path] = str(error)
         except FormatError as error:
             damaged[path] = str(error)
         else:

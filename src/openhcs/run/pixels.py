@@ -83,7 +83,7 @@ class PlaneReader:
             self._arrays.clear()
 
     def _read_file(self, well: str, source: FileSource, out: Array) -> None:
-        from openhcs.io.tiff import read_plane_into
+        from openhcs.io.images import read_plane_into
 
         path = os.path.join(self._root, source.path)
         data = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import time
 
@@ -11,7 +12,7 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openhcs.errors import FormatError, InvalidType, NotFound, OpenHCSError
+from openhcs.errors import FormatError, InvalidType, NotFound, NotGrey, OpenHCSError
 from openhcs.io.tiff import OME_TYPES, encode_ome_tiff, read_header, read_plane_into
 
 PLANE = np.random.default_rng(0).integers(0, 4000, (37, 53)).astype(np.uint16)
@@ -72,7 +73,7 @@ def test_another_shape_or_dtype_is_refused(tmp_path, like):
 
 def test_colour_is_refused(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((5, 6, 3), np.uint8), photometric="rgb", metadata=None)
-    with pytest.raises(FormatError, match="one value per pixel"):
+    with pytest.raises(NotGrey, match="one value per pixel"):
         read_header(tmp_path / "a.tif")
 
 
@@ -148,3 +149,54 @@ def test_the_same_plane_gives_the_same_bytes():
 def test_a_dtype_without_a_name_in_ome_is_refused():
     with pytest.raises(InvalidType, match=r"holds no int64.*keep Zarr"):
         encode_ome_tiff(PLANE.astype(np.int64))
+
+
+def stack_of(planes, *, count=None, compression=None):
+    """Return a MetaMorph stack: one page, its tag UIC2 with six numbers per plane, the planes one after another."""
+    buffer = io.BytesIO()
+    told = {33628: (0, 1), 33629: (1,) * (6 * len(planes))}
+    tags = [(code, 4, len(values), values, True) for code, values in told.items()]
+    settings = {"byteorder": "<", "metadata": None, "extratags": tags, "rowsperstrip": 5}
+    tifffile.imwrite(buffer, planes[0], compression=compression, **settings)
+    data = bytearray(buffer.getvalue() + b"".join(plane.tobytes() for plane in planes[1:]))
+    for code, kind, many in ((33628, 4, 1), (33629, 5, count or len(planes))):
+        entry = data.index(struct.pack("<HHI", code, 4, len(told[code])))
+        data[entry : entry + 8] = struct.pack("<HHI", code, kind, many)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_the_planes_of_a_metamorph_stack_are_its_pages(tmp_path, dtype):
+    planes = np.stack([PLANE, PLANE + 1, PLANE * 2]).astype(dtype)
+    (tmp_path / "a.stk").write_bytes(stack_of(planes))
+    assert np.array_equal(tifffile.imread(tmp_path / "a.stk"), planes)
+    assert read_header(tmp_path / "a.stk").pages == 3
+    for page in range(3):
+        assert np.array_equal(read(tmp_path / "a.stk", planes[0], page), planes[page])
+    with pytest.raises(FormatError, match="has 3 pages, page 3"):
+        read(tmp_path / "a.stk", planes[0], 3)
+
+
+def test_a_stack_that_is_cut_off_or_promises_too_much_is_refused(tmp_path):
+    whole = stack_of(np.stack([PLANE] * 4))
+    (tmp_path / "a.stk").write_bytes(whole[: -PLANE.nbytes // 2])
+    assert np.array_equal(read(tmp_path / "a.stk", PLANE, 2), PLANE)
+    with pytest.raises(FormatError, match="cut off"):
+        read(tmp_path / "a.stk", PLANE, 3)
+    (tmp_path / "a.stk").write_bytes(stack_of(np.stack([PLANE] * 4), count=20))
+    with pytest.raises(FormatError, match=r"a\.stk"):
+        read_header(tmp_path / "a.stk")
+
+
+def test_of_a_stack_that_is_compressed_the_first_plane_is_read_and_no_other_guessed(tmp_path):
+    (tmp_path / "a.stk").write_bytes(stack_of(np.stack([PLANE, PLANE + 1]), compression="zlib"))
+    assert np.array_equal(read(tmp_path / "a.stk", PLANE), PLANE)
+    with pytest.raises(FormatError, match="planes are compressed"):
+        read(tmp_path / "a.stk", PLANE, 1)
+
+
+def test_the_real_metamorph_image_has_one_plane(data):
+    path = data("cellomics-c01-file") / "MetamorphImage.tif"
+    assert (read_header(path).shape, read_header(path).pages) == ((520, 696), 1)
+    plane = read(path, np.empty((520, 696), np.uint16))
+    assert np.array_equal(plane, tifffile.imread(path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from openhcs.core.plate import FileSource, ImageHeader, Plane, PlaneState, Unmatched
-from openhcs.errors import FormatError, SeveralPlates
+from openhcs.errors import FormatError, NotGrey, SeveralPlates
 from openhcs.io.folder import FolderFiles
 from openhcs.microscopes.assemble import LOOKED_AT, assemble, refuse_several
 from openhcs.testing.scene import encode_tiff
@@ -30,6 +30,8 @@ class Held:
         found = self.headers[path]
         if found is None:
             raise FormatError(f"{path} is damaged", path=path)
+        if found == "colours":
+            raise NotGrey(f"{path} holds colours", path=path)
         return ImageHeader(shape=found, dtype="uint16", pages=1, description="")
 
 
@@ -76,6 +78,22 @@ def test_a_damaged_image_stays_a_plane_and_is_told():
     index = built(files, planes_of(files))
     assert [plane.site for plane in index.planes] == [1, 2]
     assert index.warnings == ("images that cannot be read: 1, such as 2.tif: 2.tif is damaged",)
+
+
+def test_images_of_colours_are_left_out_and_told_as_of_another_kind():
+    files = Held({"a.tif": (4, 4), "b.jpg": "colours", "c.tif": (4, 4)})
+    index = built(files, planes_of(files))
+    assert [plane.source.path for plane in index.planes] == ["a.tif", "c.tif"]
+    assert [(one.path, one.reason) for one in index.unmatched] == [
+        ("b.jpg", "an image of colours, and a plane has one value per pixel")
+    ]
+    assert any("left out: 1, such as b.jpg: an image of colours" in one for one in index.warnings)
+
+
+def test_a_plate_of_nothing_but_colours_is_refused_with_what_to_do():
+    files = Held({"a.jpg": "colours", "b.jpg": "colours"})
+    with pytest.raises(NotGrey, match=r"no image is grey: a\.jpg holds colours. Save planes with one value per pixel"):
+        built(files, planes_of(files))
 
 
 def test_of_many_files_a_sample_of_headers_is_read():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from openhcs.core.plate import (
 from openhcs.errors import FormatError, MissingPlanes, OpenHCSError, UnknownName
 from openhcs.run.pixels import PlaneReader
 from openhcs.run.reader import PlateView
+from openhcs.testing.image_kinds import ENCODERS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -181,11 +183,18 @@ def test_pages_of_tiffs_are_read_like_any_plane(index: PlateIndex, tmp_path: Pat
     np.testing.assert_array_equal(out, pages[1])
 
 
-def test_a_damaged_tiff_names_its_plane(index: PlateIndex, tmp_path: Path) -> None:
-    (tmp_path / "a.tif").write_bytes(b"II*\0broken")
-    plane = Plane(well="A01", site=1, channel=1, source=FileSource("a.tif"))
-    with pytest.raises(FormatError, match=r"A01_s1_c1_z1_t1.*a\.tif") as caught:
-        PlaneReader(index).read_into(plane, np.empty(SHAPE, "uint16"))
+@pytest.mark.parametrize("suffix", list(ENCODERS))
+@pytest.mark.parametrize("damage", ["cut", "emptied", "overwritten", "another size"])
+def test_a_damaged_image_of_any_kind_names_its_plane(
+    index: PlateIndex, tmp_path: Path, suffix: str, damage: str
+) -> None:
+    good = ENCODERS[suffix](np.zeros(SHAPE, "uint8"))
+    data = {"cut": good[: len(good) // 2], "emptied": b"", "overwritten": b"\xff\xd8\xffII*\0BM\0" * 99}
+    other = ENCODERS[suffix](np.zeros((SHAPE[0], SHAPE[1] + 1), "uint8"))
+    (tmp_path / f"a{suffix}").write_bytes(data.get(damage, other))
+    plane = Plane(well="A01", site=1, channel=1, source=FileSource(f"a{suffix}"))
+    with pytest.raises(FormatError, match=rf"A01_s1_c1_z1_t1.*a{re.escape(suffix)}") as caught:
+        PlaneReader(index).read_into(plane, np.empty(SHAPE, "uint8"))
     assert (caught.value.well, caught.value.site) == ("A01", 1)
 
 
