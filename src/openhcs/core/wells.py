@@ -7,6 +7,7 @@ matches nothing raises `UnknownName`.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from openhcs.constants.constants import WellFilterMode
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _WELL = re.compile(r"([A-Za-z]{1,2})[ -]{0,3}([0-9]{1,3})")
+_SPLIT = re.compile(r"([0-9]+)").split
+MOST_LETTERS = 0xD7FF
+"""Digits of the longest number whose length sorts."""
 MOST_DIGITS = 9
 """A longer number is more than all wells."""
 PLATE_SHAPES = ((2, 3), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))
@@ -49,22 +53,32 @@ def parse_well(name: str) -> tuple[int, int]:
     >>> parse_well("B03"), parse_well("c - 5")
     ((1, 2), (2, 4))
     """
+    place = _place(name)
+    if place is None:
+        raise InvalidValue(f"{name!r} is not a well; a well is a row and a column, such as A01 or P24")
+    return place
+
+
+@lru_cache(maxsize=2**12)
+def _place(name: str) -> tuple[int, int] | None:
     match = _WELL.fullmatch(name.strip())
     if match is None or int(match[2]) == 0:
-        raise InvalidValue(f"{name!r} is not a well; a well is a row and a column, such as A01 or P24")
+        return None
     return row_index(match[1]), int(match[2]) - 1
 
 
-def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
+def natural_key(text: str) -> tuple[str, ...]:
     """Return a sort key in which ``s2`` comes before ``s10``, however many digits there are."""
-    return tuple(_part_key(part) for part in re.findall(r"[0-9]+|[^0-9]+", text))
+    parts = _SPLIT(text)
+    parts[1::2] = map(_number_key, parts[1::2])
+    return tuple(parts)
 
 
-def _part_key(part: str) -> tuple[int, int, str]:
-    if not "0" <= part[0] <= "9":
-        return (1, 0, part)
+@lru_cache(maxsize=2**14)
+def _number_key(part: str) -> str:
+    """Return a text that sorts as the number does, and behind it as it is written."""
     digits = part.lstrip("0")
-    return (0, len(digits), f"{digits} {part}")
+    return f"{chr(min(len(digits), MOST_LETTERS))}{digits} {part}"
 
 
 def well_key(name: str) -> tuple[int, int]:

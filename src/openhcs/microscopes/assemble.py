@@ -9,17 +9,14 @@ from openhcs.core.plate import Acquisition, Channel, FileSource, PlaneState, Pla
 from openhcs.core.wells import parse_well, plate_shape, row_name
 from openhcs.errors import FormatError, NotGrey, SeveralPlates
 from openhcs.microscopes.forms import why_unmatched
+from openhcs.microscopes.headers import Headers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable
 
     from openhcs.core.plate import Files, Plane
+    from openhcs.microscopes.headers import Kind
 
-    Kind = tuple[str, tuple[int, int]]
-    """dtype and shape (y, x)"""
-
-LOOKED_AT = 400
-"""Of up to so many files every header is read; of more, this many of each channel's, the extremes of size first."""
 COPY_LIMIT = 2**30
 COLOURED = "an image of colours, and a plane has one value per pixel"
 
@@ -37,6 +34,7 @@ def assemble(
     documents: Iterable[str] = (),
     left_out: Iterable[Unmatched] = (),
     warnings: Iterable[str] = (),
+    headers: Headers | None = None,
     **facts: Any,
 ) -> PlateIndex:
     """Return the index of a plate.
@@ -53,6 +51,8 @@ def assemble(
         paths of vendor documents, to be kept verbatim.
     left_out
         files known to be no plane, each with its reason.
+    headers
+        of the planes' files, where they have been read.
     facts
         further fields of `PlateIndex`; ``dtype`` and ``plane_shape`` count where no plane can be read.
 
@@ -63,14 +63,12 @@ def assemble(
     """
     told = list(warnings)
     kept, copies = _once(files, planes)
-    kept, odd = _of_one_kind(files, kept, facts, told)
+    kept, odd = _of_one_kind(kept, _look(files, kept) if headers is None else headers, facts, told)
     used = {plane.source.path for plane in kept if isinstance(plane.source, FileSource)}
     kept_documents = tuple(dict.fromkeys(documents))
     unmatched = [*left_out, *copies, *odd]
     known = used | set(kept_documents) | {one.path for one in unmatched}
-    unmatched += [
-        Unmatched(path=file.path, reason=why_unmatched(file.path)) for file in files.list() if file.path not in known
-    ]
+    unmatched += _others([file.path for file in files.list() if file.path not in known])
     if copies:
         told.append(f"copies of another file, kept once: {len(copies)}, such as {copies[0].path}: {copies[0].reason}")
     told += _twins(used)
@@ -94,6 +92,18 @@ def assemble(
         why=why,
         **facts,
     )
+
+
+def _others(paths: Iterable[str]) -> list[Unmatched]:
+    """Return why files are no plane; a Zarr store among them is told once, not file by file."""
+    reasons: dict[str, str] = {}
+    for path in paths:
+        before, inside, _ = path.partition(".zarr/")
+        if inside:
+            reasons[f"{before}.zarr"] = "a Zarr store"
+        else:
+            reasons[path] = why_unmatched(path)
+    return [Unmatched(path=path, reason=reason) for path, reason in reasons.items()]
 
 
 def refuse_several(files: Files, places: Iterable[str]) -> None:
@@ -148,19 +158,13 @@ def _same(files: Files, one: FileSource, other: FileSource) -> bool:
 
 
 def _of_one_kind(
-    files: Files, planes: list[Plane], facts: dict[str, Any], warnings: list[str]
+    planes: list[Plane], headers: Headers, facts: dict[str, Any], warnings: list[str]
 ) -> tuple[list[Plane], list[Unmatched]]:
     """Return the planes of the most common size and dtype, which ``facts`` then tell, and the other files.
 
     A damaged file stays a plane: reading it must fail, and name it.
     """
-    present = [plane for plane in planes if plane.state is PlaneState.PRESENT and isinstance(plane.source, FileSource)]
-    kinds: dict[str, Kind] = {}
-    damaged: dict[str, str] = {}
-    coloured: dict[str, str] = {}
-    _look(files, _sample(present), kinds, damaged, coloured)
-    if len(set(kinds.values())) > 1 or (kinds and coloured):
-        _look(files, _paths(present), kinds, damaged, coloured)
+    kinds, damaged, coloured = headers.kinds, headers.damaged, headers.coloured
     if damaged:
         path, why = next(iter(damaged.items()))
         warnings.append(f"images that cannot be read: {len(damaged)}, such as {path}: {why}")
@@ -184,6 +188,17 @@ def _of_one_kind(
     return [plane for plane in planes if plane.source is None or plane.source.path not in odd], reasons
 
 
+def _look(files: Files, planes: Iterable[Plane]) -> Headers:
+    """Read headers of the planes' files by acquisition and channel."""
+    groups: dict[object, dict[str, FileSource]] = defaultdict(dict)
+    for plane in planes:
+        if plane.state is PlaneState.PRESENT and isinstance(plane.source, FileSource):
+            groups[plane.acquisition, plane.channel].setdefault(plane.source.path, plane.source)
+    headers = Headers(files)
+    headers.look({key: list(group.values()) for key, group in groups.items()})
+    return headers
+
+
 def _size(shape: tuple[int, int]) -> str:
     return f"{shape[0]} × {shape[1]}"
 
@@ -192,49 +207,15 @@ def _told(kind: Kind) -> str:
     return f"{kind[0]} of {_size(kind[1])} pixels"
 
 
-def _paths(planes: Iterable[Plane]) -> dict[str, None]:
-    return dict.fromkeys(plane.source.path for plane in planes if plane.source is not None)
-
-
-def _sample(present: Sequence[Plane]) -> Iterator[str]:
-    """Yield the paths whose headers are read: all of a small plate, else of each channel the extremes and some."""
-    if len(present) <= LOOKED_AT:
-        yield from _paths(present)
-        return
-    groups: dict[tuple[int, int], list[Plane]] = defaultdict(list)
-    for plane in present:
-        groups[plane.acquisition, plane.channel].append(plane)
-    each = max(4, LOOKED_AT // len(groups))
-    for group in groups.values():
-        by_size = sorted(_paths(group), key={p.source.path: p.source.size for p in group}.__getitem__)  # type: ignore[union-attr]
-        step = max(1, len(by_size) // each)
-        yield from dict.fromkeys([by_size[0], by_size[-1], *by_size[::step]])
-
-
-def _look(
-    files: Files, paths: Iterable[str], kinds: dict[str, Kind], damaged: dict[str, str], coloured: dict[str, str]
-) -> None:
-    for path in paths:
-        if path in kinds or path in damaged or path in coloured:
-            continue
-        try:
-            header = files.header(path)
-        except NotGrey as error:
-            coloured[path] = str(error)
-        except FormatError as error:
-            damaged[path] = str(error)
-        else:
-            kinds[path] = (header.dtype, header.shape)
-
-
-def _twins(used: Iterable[str]) -> list[str]:
+def _twins(used: Collection[str]) -> list[str]:
     """Tell of names that differ only in case: other systems would keep one of them."""
+    folded = Counter(map(str.casefold, used))
+    if len(folded) == folded.total():
+        return []
     groups: dict[str, list[str]] = defaultdict(list)
     for path in used:
         groups[path.casefold()].append(path)
     twins = [sorted(group) for group in groups.values() if len(group) > 1]
-    if not twins:
-        return []
     return [f"names differ only in the case of letters: {len(twins)} pairs, such as {' and '.join(twins[0][:2])}"]
 
 

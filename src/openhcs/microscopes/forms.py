@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".c01", ".dib")
+IMAGE_SUFFIXES = (".tif", ".tiff", ".stk", ".c01", ".dib", ".png", ".bmp", ".jpg", ".jpeg")
+"""What images are called, those that keep every value first."""
 NEAR = 0.6
 """Forms less alike than this are not named."""
+MOST_OUTLINES = 2000
+"""So many kinds of names are compared with all forms; a folder that has more is told so without."""
+NO_FORM = "the name is of no form that openhcs knows"
 _RUN = re.compile(r"[0-9]+|[^\W\d_]+")
 
 
@@ -54,17 +58,24 @@ def why_unmatched(path: str) -> str:
     base = path.rpartition("/")[2]
     if not is_image(base):
         return "no image"
-    return _nearest(_outline(base))
+    outline = _outline(base)
+    if outline not in _NEAREST:
+        if len(_NEAREST) >= MOST_OUTLINES:
+            return NO_FORM
+        _NEAREST[outline] = _nearest(outline)
+    return _NEAREST[outline]
 
 
-@cache
+_NEAREST: dict[str, str] = {}
+
+
 def _nearest(outline: str) -> str:
     best, most = None, NEAR
     for name, form in all_forms():
         alike = SequenceMatcher(None, outline, _outline(form.example), autojunk=False).ratio()
         if alike > most:
             best, most = f"the name is of no form; nearest: {name}, {form.text}", alike
-    return best or "the name is of no form that openhcs knows"
+    return best or NO_FORM
 
 
 def _outline(name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,8 @@ from openhcs.microscopes import look
 from openhcs.microscopes.outline import Indexed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from openhcs.core.plate import Files, PlateIndex
     from openhcs.microscopes import Outline
 
@@ -59,12 +63,26 @@ def outline_plate(
             f"{folder.resolve().parent}.",
             path=folder,
         )
-    outline = look(files_at(folder), microscope, pattern=pattern)
+    with _uncollected():
+        outline = look(files_at(folder), microscope, pattern=pattern)
     if outline.microscope == "openhcs_tiff":
         from openhcs.run.digests import with_lost_files
 
         return Indexed(with_lost_files(outline.index()))
     return outline
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector from going through planes by the hundred thousand, none of which is garbage."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def is_archive(path: str | Path) -> bool:

@@ -23,6 +23,8 @@ EXPECTED = {
     errors.OutputBusy: 5,
     errors.InputError: 4,
     errors.FormatError: 4,
+    errors.NotGrey: 4,
+    errors.SeveralPlates: 4,
     errors.MissingPlanes: 4,
     errors.StorageError: 4,
     errors.StorageFull: 6,

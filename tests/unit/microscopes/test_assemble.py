@@ -7,7 +7,8 @@ import pytest
 from openhcs.core.plate import FileSource, ImageHeader, Plane, PlaneState, Unmatched
 from openhcs.errors import FormatError, NotGrey, SeveralPlates
 from openhcs.io.folder import FolderFiles
-from openhcs.microscopes.assemble import LOOKED_AT, assemble, refuse_several
+from openhcs.microscopes.assemble import assemble, refuse_several
+from openhcs.microscopes.headers import LOOKED_AT
 from openhcs.testing.scene import encode_tiff
 
 np = pytest.importorskip("numpy")
