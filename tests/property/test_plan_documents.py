@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openhcs.core.config import GlobalPipelineConfig
-from openhcs.core.plate import FileSource, FlatField, PlaneState, ZarrSource
+from openhcs.core.plate import FileSource, FlatField, PlaneState, SceneSource, ZarrSource
 from openhcs.core.special import special_inputs, special_outputs
 from openhcs.core.steps import FunctionStep
 from openhcs.errors import FormatError
@@ -44,6 +44,14 @@ texts = st.text(st.characters(exclude_categories=[]), max_size=12)
 sources = st.one_of(
     st.none(),
     st.builds(FileSource, texts, st.integers(0, 3), st.integers(0, 10**9), st.integers(0, 2**63)),
+    st.builds(
+        SceneSource,
+        texts,
+        st.integers(0, 99),
+        st.lists(st.integers(0, 9), max_size=3).map(tuple),
+        st.integers(0, 10**9),
+        st.integers(0, 2**63),
+    ),
     st.builds(ZarrSource, texts, st.lists(st.integers(0, 9), max_size=3).map(tuple)),
 )
 

@@ -61,6 +61,7 @@ class Microscope(Enum):
     SBS = "sbs"
     EMBL_ALMF = "embl_almf"
     LEICA_MATRIX = "leica_matrix"
+    BIOIO = "bioio"
     GENERIC = "generic"
 
 

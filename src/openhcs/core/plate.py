@@ -59,7 +59,24 @@ class ZarrSource:
     digest: str = ""
 
 
-Source = FileSource | ZarrSource
+@dataclass(frozen=True, slots=True)
+class SceneSource:
+    """One plane of a file of another program's format: (t, c, z) of a scene, all counted from 0.
+
+    ``path`` and ``digest`` are as in `FileSource`.
+    """
+
+    path: str
+    scene: int = 0
+    index: tuple[int, ...] = ()
+    size: int = 0
+    mtime_ns: int = 0
+    digest: str = ""
+
+
+InFile = FileSource | SceneSource
+"""Sources that lie in an image file."""
+Source = InFile | ZarrSource
 Key = tuple[int, int, int, int, int]
 
 

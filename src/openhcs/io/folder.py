@@ -93,6 +93,29 @@ class FolderFiles:
         return images.header(os.path.join(self._root, path))
 
 
+class OneFile(FolderFiles):
+    """A plate that is one file: the only one listed, whatever lies beside it."""
+
+    def __init__(self, path: str | Path) -> None:
+        folder, self._name = os.path.split(os.path.abspath(path))
+        super().__init__(folder)
+        self._path = os.fspath(path)
+
+    @property
+    def root(self) -> str:
+        """The file's path, as given."""
+        return self._path
+
+    def _walk(self, folder: str, prefix: str) -> Iterator[FileSource]:  # noqa: ARG002 - nothing else is looked at
+        told = os.stat(self._path)
+        yield FileSource(self._name, size=told.st_size, mtime_ns=told.st_mtime_ns)
+
+
+def path_of(root: str | Path, path: str) -> str:
+    """Return where a source of a plate lies; a plate of one file is that file."""
+    return os.fspath(root) if os.path.isfile(root) else os.path.join(root, path)
+
+
 def _is_file(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_file()

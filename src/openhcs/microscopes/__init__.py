@@ -35,6 +35,7 @@ TABLE = {
     "leica_matrix": "openhcs.microscopes.leica_matrix:LeicaMatrix",
     "micro_manager": "openhcs.microscopes.micro_manager:MicroManager",
     "ome_tiff": "openhcs.microscopes.ome_tiff:OmeTiff",
+    "bioio": "openhcs.microscopes.bioio:Bioio",
     "generic": "openhcs.microscopes.generic:Generic",
 }
 """Layout → ``module:Class``, in the order they are tried."""

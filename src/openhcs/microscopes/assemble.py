@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
-from openhcs.core.plate import Acquisition, Channel, FileSource, PlaneState, PlateIndex, Unmatched, sorted_planes
+from openhcs.core.plate import (
+    Acquisition,
+    Channel,
+    FileSource,
+    InFile,
+    PlaneState,
+    PlateIndex,
+    Unmatched,
+    sorted_planes,
+)
 from openhcs.core.wells import parse_well, plate_shape, row_name
 from openhcs.errors import FormatError, NotGrey, SeveralPlates
 from openhcs.microscopes.forms import why_unmatched
-from openhcs.microscopes.headers import Headers
+from openhcs.microscopes.headers import Headers, kind_text, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from openhcs.core.plate import Files, Plane
-    from openhcs.microscopes.headers import Kind
 
 COPY_LIMIT = 2**30
 COLOURED = "an image of colours, and a plane has one value per pixel"
@@ -64,7 +72,7 @@ def assemble(
     told = list(warnings)
     kept, copies = _once(files, planes)
     kept, odd = _of_one_kind(kept, _look(files, kept) if headers is None else headers, facts, told)
-    used = {plane.source.path for plane in kept if isinstance(plane.source, FileSource)}
+    used = {plane.source.path for plane in kept if isinstance(plane.source, InFile)}
     kept_documents = tuple(dict.fromkeys(documents))
     unmatched = [*left_out, *copies, *odd]
     known = used | set(kept_documents) | {one.path for one in unmatched}
@@ -177,9 +185,9 @@ def _of_one_kind(
     promised = facts.get("plane_shape")
     facts["dtype"], facts["plane_shape"] = usual
     if promised is not None and promised != usual[1]:
-        warnings.append(f"images are {_size(usual[1])} pixels (y × x) and the documents say {_size(promised)}")
+        warnings.append(f"images are {size_text(usual[1])} pixels (y × x) and the documents say {size_text(promised)}")
     odd = {
-        path: f"{_told(kind)} where most are {_told(usual)}" for path, kind in kinds.items() if kind != usual
+        path: f"{kind_text(kind)} where most are {kind_text(usual)}" for path, kind in kinds.items() if kind != usual
     } | dict.fromkeys(coloured, COLOURED)
     if odd:
         path, reason = next(iter(odd.items()))
@@ -197,14 +205,6 @@ def _look(files: Files, planes: Iterable[Plane]) -> Headers:
     headers = Headers(files)
     headers.look({key: list(group.values()) for key, group in groups.items()})
     return headers
-
-
-def _size(shape: tuple[int, int]) -> str:
-    return f"{shape[0]} × {shape[1]}"
-
-
-def _told(kind: Kind) -> str:
-    return f"{kind[0]} of {_size(kind[1])} pixels"
 
 
 def _twins(used: Collection[str]) -> list[str]:

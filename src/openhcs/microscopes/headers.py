@@ -80,6 +80,16 @@ class Headers:
                     self.pages[path] = header.pages
 
 
+def size_text(shape: tuple[int, int]) -> str:
+    """Return a size (y, x) for people."""
+    return f"{shape[0]} × {shape[1]}"
+
+
+def kind_text(kind: Kind) -> str:
+    """Return dtype and shape for people."""
+    return f"{kind[0]} of {size_text(kind[1])} pixels"
+
+
 def _sample(groups: Mapping[object, Sequence[FileSource]]) -> Iterator[str]:
     """Yield all of few paths, else of each group the first, the extremes of size and an even part."""
     many = sum(map(len, groups.values())) > LOOKED_AT

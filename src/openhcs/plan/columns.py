@@ -15,7 +15,7 @@ from itertools import accumulate, groupby, pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from openhcs.core.plate import FileSource, Plane, PlaneState, ZarrSource
+from openhcs.core.plate import FileSource, Plane, PlaneState, SceneSource, ZarrSource
 from openhcs.core.wells import parse_well
 from openhcs.errors import FormatError, InvalidValue
 from openhcs.plan.typed import misfit
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
     from openhcs.core.plate import Source
 
-SOURCES: tuple[type[FileSource | ZarrSource | None], ...] = (type(None), FileSource, ZarrSource)
+SOURCES: tuple[type[Source | None], ...] = (type(None), FileSource, ZarrSource, SceneSource)
 """Where planes come from, in the order in which a document numbers them."""
 STATES = tuple(PlaneState)
 MEASURES = ("z_um", "time_s")
 """What was measured of a plane, or None."""
 NUMBERS = tuple(field.name for field in fields(Plane) if field.name not in {"well", "source", "state", *MEASURES})
-OWN = tuple((cls, field.name) for cls in (FileSource, ZarrSource) for field in fields(cls))
+OWN = tuple((cls, field.name) for cls in (FileSource, ZarrSource, SceneSource) for field in fields(cls))
 MOST_EXACT = 1e9
 MOST_PLANES = 20_000_000
 """A document that tells of more is damaged, or made to fill the memory."""

@@ -11,6 +11,7 @@ import xxhash
 
 from openhcs.core.plate import ZarrSource
 from openhcs.errors import from_oserror
+from openhcs.io.folder import path_of
 from openhcs.ledger.commit import digest_of_file
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def told_by(index: PlateIndex, how: str, wells: Sequence[str]) -> PlateIndex:
         digest = ""
         if how == "deep":
             if source.path not in known:
-                known[source.path] = _digest(root / source.path)
+                known[source.path] = _digest(Path(path_of(root, source.path)))
             digest = known[source.path]
         return replace(source, mtime_ns=0, digest=digest)
 

@@ -11,8 +11,9 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from openhcs.core.plate import FileSource
+from openhcs.core.plate import FileSource, SceneSource
 from openhcs.errors import FormatError, MissingPlanes, NotFound, OpenHCSError
+from openhcs.io.folder import path_of
 from openhcs.io.ozx import SUFFIX as OZX
 from openhcs.io.ozx import OzxTree
 from openhcs.io.strangers import read_plain
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from openhcs.core.plate import Plane, PlateIndex
     from openhcs.io.zarr_array import ZarrHandle
     from openhcs.microscopes import Outline
+    from openhcs.microscopes.bioio_image import OtherImage
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -34,6 +36,8 @@ LARGEST = 2**31
 """Bytes of the largest image file of ours."""
 OPEN_ARRAYS = 16
 """Zarr arrays kept open: planes of one image come after one another."""
+OPEN_IMAGES = 4
+"""Files of other programs' formats kept open."""
 
 
 class PlaneReader:
@@ -52,6 +56,7 @@ class PlaneReader:
         self._digests = Digests(self._root) if plate.microscope in OURS else None
         self._archive = OzxTree(self._root) if self._root.endswith(OZX) and os.path.isfile(self._root) else None
         self._arrays: OrderedDict[str, ZarrHandle] = OrderedDict()
+        self._images: OrderedDict[str, OtherImage] = OrderedDict()
         self._lock = threading.Lock()
 
     def read_into(self, plane: Plane, out: Array) -> None:
@@ -71,6 +76,8 @@ class PlaneReader:
                 raise MissingPlanes(f"this plane has no pixels: {plane.state.value.replace('_', ' ')}", path=self._root)
             if isinstance(plane.source, FileSource):
                 self._read_file(plane.well, plane.source, out)
+            elif isinstance(plane.source, SceneSource):
+                self._image(plane.source.path).read_into(plane.source.scene, plane.source.index, out)
             else:
                 self._array(plane.well, plane.source.path).read(plane.source.index, out=out)
         except OpenHCSError as error:
@@ -81,6 +88,7 @@ class PlaneReader:
         """Forget the open arrays; reading again opens them anew."""
         with self._lock:
             self._arrays.clear()
+            self._images.clear()
 
     def _read_file(self, well: str, source: FileSource, out: Array) -> None:
         from openhcs.io.images import read_plane_into
@@ -102,6 +110,17 @@ class PlaneReader:
             if len(self._arrays) > OPEN_ARRAYS:
                 self._arrays.popitem(last=False)
         return found
+
+    def _image(self, path: str) -> OtherImage:
+        from openhcs.microscopes.bioio_image import OtherImage
+
+        with self._lock:
+            if path not in self._images:
+                self._images[path] = OtherImage(path_of(self._root, path))
+            self._images.move_to_end(path)
+            if len(self._images) > OPEN_IMAGES:
+                self._images.popitem(last=False)
+            return self._images[path]
 
     def _open(self, well: str, path: str) -> ZarrHandle:
         from openhcs.io.zarr_array import open_archived, open_handle

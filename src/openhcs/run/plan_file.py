@@ -11,8 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from openhcs.core.plate import FileSource, PlaneState
+from openhcs.core.plate import InFile, PlaneState
 from openhcs.errors import AlreadyExists, FormatError, InputError, NotFound, PlanError
+from openhcs.io.folder import path_of
 from openhcs.io.fsops import FileOps
 from openhcs.io.strangers import read_plain
 from openhcs.plan.again import fitted
@@ -171,7 +172,7 @@ def check_inputs(plan: Plan) -> None:
 
     def as_is(plane: Plane) -> Plane:
         source = plane.source
-        if plane.well not in wells or plane.state is not PlaneState.PRESENT or not isinstance(source, FileSource):
+        if plane.well not in wells or plane.state is not PlaneState.PRESENT or not isinstance(source, InFile):
             return plane
         if source.path not in known:
             known[source.path] = _stat(plan, plane.well, source)
@@ -185,8 +186,8 @@ def check_inputs(plan: Plan) -> None:
             raise InputError(_changed(plan, planned), path=planned.source and planned.source.path, well=planned.well)
 
 
-def _stat(plan: Plan, well: str, source: FileSource) -> os.stat_result:
-    path = os.path.join(plan.source, source.path)
+def _stat(plan: Plan, well: str, source: InFile) -> os.stat_result:
+    path = path_of(plan.source, source.path)
     try:
         found = os.stat(path)
     except FileNotFoundError:

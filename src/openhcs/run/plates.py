@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from openhcs.constants.constants import Microscope
 from openhcs.errors import InputError, NotFound
-from openhcs.io.folder import FolderFiles
+from openhcs.io.folder import FolderFiles, OneFile
 from openhcs.io.ozx import SUFFIX as OZX
 from openhcs.io.ozx import OzxFiles
 from openhcs.microscopes import look
+from openhcs.microscopes.bioio_image import suffix_of
 from openhcs.microscopes.outline import Indexed
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def outline_plate(
     Parameters
     ----------
     path
-        a plate's folder, an OME-Zarr plate in a folder or an ``.ozx`` file, or an output of ours.
+        a plate's folder, an OME-Zarr plate in a folder or an ``.ozx`` file, an output of ours, or one file of
+        another program's format, see `openhcs.microscopes.bioio`.
     microscope
         the layout to read it as; AUTO finds out.
     pattern
@@ -57,12 +59,14 @@ def outline_plate(
 
         hint = f" In {folder.parent}: {suggest(folder.name, sorted(near))}" if near else ""
         raise NotFound(f"nothing is at {folder}.{hint}", path=folder)
-    if not folder.is_dir() and not is_archive(folder):
+    if not folder.is_dir() and not is_archive(folder) and not suffix_of(folder.name):
         raise InputError(
             f"{folder} is a file; a plate is a folder. Name the folder that holds the whole plate, such as "
             f"{folder.resolve().parent}.",
             path=folder,
         )
+    if not folder.is_dir() and not is_archive(folder) and microscope in {Microscope.AUTO, Microscope.AUTO.value}:
+        microscope = Microscope.BIOIO
     with _uncollected():
         outline = look(files_at(folder), microscope, pattern=pattern)
     if outline.microscope == "openhcs_tiff":
@@ -92,4 +96,6 @@ def is_archive(path: str | Path) -> bool:
 
 def files_at(path: str | Path) -> Files:
     """Return the files of a plate, in a folder or in one file."""
-    return OzxFiles(path) if is_archive(path) else FolderFiles(path)
+    if is_archive(path):
+        return OzxFiles(path)
+    return FolderFiles(path) if Path(path).is_dir() else OneFile(path)

@@ -13,19 +13,7 @@ from openhcs.testing.scene import Scene, Wanted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LAYOUTS = (
-    "cellvoyager",
-    "imagexpress",
-    "micro_manager",
-    "micro_manager_files",
-    "ome_tiff",
-    "opera_phenix",
-    "scanr",
-    "cellomics",
-    "sbs",
-    "embl_almf",
-    "leica_matrix",
-)
+LAYOUTS = ("bioio", "cellomics", "cellvoyager", "embl_almf", "imagexpress", "leica_matrix", "micro_manager", "micro_manager_files", "ome_tiff", "opera_phenix", "sbs", "scanr")
 """Modules of `openhcs.testing.layouts`; each has ``write(plate, scene, root)``."""
 
 
