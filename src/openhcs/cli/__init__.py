@@ -8,6 +8,7 @@ reads this table only, so it costs no more than argparse.
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         the words after ``openhcs``; None takes those of this process.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A file's name may hold bytes that are no text, or characters that the stream has not.
+            stream.reconfigure(errors="backslashreplace")
     guard = Guard(words)
     with guard:
         guard.code = _answer(words)

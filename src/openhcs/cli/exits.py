@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from openhcs import errors
+from openhcs.cli.text import visible
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -122,7 +123,7 @@ class Guard:
             import traceback
 
             traceback.print_exception(kind, error, trace, file=stream)
-        print(message_for(told, self.words), file=stream)
+        print(visible(message_for(told, self.words), lines=True), file=stream)
         return True
 
     def _leave_pipe(self) -> None:

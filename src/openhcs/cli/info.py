@@ -11,7 +11,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from openhcs.cli import options
-from openhcs.cli.text import count, size, table
+from openhcs.cli.text import count, size, table, visible
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -108,7 +108,7 @@ def _describe(index: PlateIndex, path: str, store: Store | None) -> str:
         rows.append(
             ("stored", f"{size(store.bytes_on_disk())} on disk, {size(raw_bytes(index))} of pixels at full size")
         )
-    lines = [table(rows), *(f"warning: {text}" for text in index.warnings)]
+    lines = [table(rows), *(visible(f"warning: {text}") for text in index.warnings)]
     if os.path.isdir(os.path.join(path, ".openhcs")):
         lines += ["", f"next: openhcs status {shlex.quote(path)}"]
     return "\n".join(lines)
@@ -117,7 +117,7 @@ def _describe(index: PlateIndex, path: str, store: Store | None) -> str:
 def _channel_line(channel: Channel) -> str:
     waves = [f"{name} {value:g} nm" for name, value in _waves(channel) if value]
     exposure = [f"{channel.exposure_ms:g} ms"] if channel.exposure_ms else []
-    return f"{channel.number} {channel.name}: {', '.join(waves + exposure)}"
+    return f"{channel.number} {visible(channel.name)}: {', '.join(waves + exposure)}"
 
 
 def _waves(channel: Channel) -> tuple[tuple[str, float | None], ...]:

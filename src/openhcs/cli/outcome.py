@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from openhcs.cli import exits
-from openhcs.cli.text import count, duration, size
+from openhcs.cli.text import count, duration, size, visible
 from openhcs.errors import Stopped
 from openhcs.plan.model import PLATE
 
@@ -86,7 +86,7 @@ def failures(result: RunResult) -> str:
     lines.append(
         f"{stored}The same command again tries what is not done; openhcs status {result.output} shows every well."
     )
-    return "\n".join(lines)
+    return visible("\n".join(lines), lines=True)
 
 
 def awaited(result: RunResult) -> str:

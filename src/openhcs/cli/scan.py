@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from openhcs.cli import options
-from openhcs.cli.text import can_show, count, plate_map, size, table
+from openhcs.cli.text import can_show, count, plate_map, size, table, visible
 from openhcs.core.plate import PlaneState
 
 if TYPE_CHECKING:
@@ -97,9 +97,9 @@ def raw_bytes(index: PlateIndex) -> int:
 def describe(index: PlateIndex, path: str, *, explain: bool = False) -> str:
     """Return a plate as text for people."""
     parts = [table(facts(index)), "", *_map(index)]
-    parts += [f"warning: {text}" for text in index.warnings]
+    parts += [visible(f"warning: {text}") for text in index.warnings]
     if explain:
-        parts += ["", *_files(index)]
+        parts += ["", *map(visible, _files(index))]
     elif index.unmatched:
         parts.append(
             f"{count(len(index.unmatched), 'file')} no plane: openhcs scan {shlex.quote(path)} --explain says why"
@@ -113,10 +113,10 @@ def facts(index: PlateIndex) -> list[tuple[str, str]]:
     facts = as_dict(index)
     present = {state.value: number for state, number in index.states.items() if number}
     states = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in present.items())
-    channels = ", ".join(f"{channel.number} {channel.name}" for channel in index.channels)
+    channels = ", ".join(f"{channel.number} {visible(channel.name)}" for channel in index.channels)
     rows = [
-        ("plate", index.name),
-        ("microscope", index.microscope + (f": {index.why}" if index.why else "")),
+        ("plate", visible(index.name)),
+        ("microscope", visible(index.microscope + (f": {index.why}" if index.why else ""))),
         ("wells", f"{len(index.wells)} of {facts['rows']} × {facts['columns']}"),
         ("sites", str(facts["sites"])),
         ("channels", f"{len(index.channels)}: {channels}"),

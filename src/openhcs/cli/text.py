@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from openhcs.core.wells import parse_well
@@ -10,7 +11,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import TextIO
 
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What moves a terminal's cursor, breaks a line, turns the writing round, or is no character."""
 UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
+
+
+def visible(text: str, *, lines: bool = False) -> str:
+    r"""Return a text whose hidden characters are written out; with ``lines`` those between lines stay.
+
+    >>> visible("two\nlines \x1b[31m")
+    'two\\nlines \\x1b[31m'
+    """
+    if lines:
+        return "\n".join(visible(line) for line in text.split("\n"))
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def size(count: float) -> str:
@@ -93,6 +107,6 @@ def table(rows: Sequence[tuple[str, str]]) -> str:
     lines = []
     for name, value in rows:
         first, *more = value.split("\n")
-        lines.append(f"{name:<{width}}  {first}".rstrip())
-        lines += [f"{'':<{width}}  {line}".rstrip() for line in more]
+        lines.append(visible(f"{name:<{width}}  {first}".rstrip()))
+        lines += [visible(f"{'':<{width}}  {line}".rstrip()) for line in more]
     return "\n".join(lines)

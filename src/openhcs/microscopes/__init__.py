@@ -6,6 +6,7 @@ first, file names next, any folder of images last. Each is loaded when it is tri
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING, cast
 
@@ -106,7 +107,26 @@ def _asked(reader: Microscope, name: str, files: Files) -> Outline | NotMine:
     found: object = reader.index(files)
     if not isinstance(found, (PlateIndex, NotMine)):
         raise InvalidType(f"the microscope {name!r} must answer with a PlateIndex or NotMine(why), not {found!r}")
-    return found if isinstance(found, NotMine) else Indexed(check_size(found))
+    return found if isinstance(found, NotMine) else Indexed(check_size(_in_words(found)))
+
+
+def _in_words(index: PlateIndex) -> PlateIndex:
+    """Return the index with names that are text: bytes of file names that are none are written out."""
+    name = _text(index.name)
+    channels = tuple(replace(one, name=_text(one.name)) for one in index.channels)
+    return index if (name, channels) == (index.name, index.channels) else replace(index, name=name, channels=channels)
+
+
+def _text(name: str) -> str:
+    r"""Return a name whose bytes that are no text are written out.
+
+    >>> _text("P\udcff1")
+    'P\\xff1'
+    """
+    try:
+        return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:
+        return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _sure(found: Outline | NotMine, name: str, files: Files) -> Outline:

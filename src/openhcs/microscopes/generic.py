@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -134,7 +135,7 @@ class _Folder:
                 "pattern in place of {plate}.",
                 path=self.files.root,
             )
-        folder = self.files.root.replace("\\", "/").rstrip("/").rpartition("/")[2]
+        folder = os.path.basename(os.path.abspath(self.files.root))
         return plates[0] if plates else folder or "plate"
 
     def _headers(self) -> Headers:
