@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from os import utime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from openhcs import GlobalPipelineConfig, convert, open_plate
+from openhcs import FunctionStep, GlobalPipelineConfig, PipelineOrchestrator, convert, open_plate
 from openhcs.cli import main
 from openhcs.core.plate import SceneSource
 from openhcs.errors import FormatError, InputError
 from openhcs.run.pixels import PlaneReader
+from openhcs.run.plan_file import check_inputs
 from openhcs.run.plates import index_plate
 from openhcs.testing.layouts.bioio import encode_lif
 from openhcs.testing.scene import Scene, Wanted
@@ -99,16 +101,35 @@ def test_worker_processes_read_such_files_too(plate, tmp_path):
     assert again.skipped == WANTED.wells
 
 
+def same(stack):
+    return stack
+
+
 @pytest.mark.parametrize("inputs", ["mtime", "size", "deep"])
 def test_a_file_that_changed_is_a_changed_input(plate, tmp_path, inputs):
     copy = Path(shutil.copy(plate / "P1.lif", tmp_path / "P1.lif"))
-    how = replace(THREADS, inputs=inputs)
-    assert convert(copy, tmp_path / "out.zarr", config=how).ok
-    assert convert(copy, tmp_path / "out.zarr", config=how).skipped == WANTED.wells
+
+    def run():
+        config = replace(THREADS, inputs=inputs)
+        job = PipelineOrchestrator(copy, global_config=config, output=tmp_path / "out").initialize()
+        job.compile_pipelines([FunctionStep(same, "same", out="same", out_dtype="uint16")])
+        return job, job.execute_compiled_plate()
+
+    job, result = run()
+    assert (result.ok, result.skipped) == (True, ())
+    utime(copy, ns=(1, 1))
+    if inputs == "mtime":
+        with pytest.raises(InputError, match=r"P1\.lif was written again"):
+            check_inputs(job.plan)
+        return
+    check_inputs(job.plan)
+    assert run()[1].skipped == WANTED.wells
     data = bytearray(copy.read_bytes())
     data[-1] ^= 1
-    copy.write_bytes(data if inputs == "deep" else data + b"x" if inputs == "size" else copy.read_bytes())
-    assert convert(copy, tmp_path / "out.zarr", config=how).skipped == ()
+    copy.write_bytes(data if inputs == "deep" else data + b"x")
+    with pytest.raises(InputError, match=r"P1\.lif"):
+        check_inputs(job.plan)
+    assert run()[1].skipped == ()
 
 
 def test_wells_of_file_names_count_where_scenes_name_none(tmp_path):

@@ -96,5 +96,10 @@ def test_names_sort_as_people_count() -> None:
     assert sorted(names, key=natural_key) == ["S1", "a/9", "a/10", "s1", "s2", "s10"]
 
 
+def test_zeros_before_a_number_count_only_between_equal_numbers() -> None:
+    names = ["s10", "s2", "s001", "s02", "s1", "s0", "s00", "s2b", "s02a"]
+    assert sorted(names, key=natural_key) == ["s0", "s00", "s001", "s1", "s02", "s02a", "s2", "s2b", "s10"]
+
+
 def test_names_with_foreign_digits_sort_without_an_error() -> None:
     assert min(["a²", "a2", "a١"], key=natural_key) == "a2"
