@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 from os.path import abspath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from openhcs.core.plate import Channel, Plane, PlaneState, Unmatched
 from openhcs.microscopes.assemble import assemble
@@ -246,7 +246,7 @@ def _started(acquisitions: tuple[Acquisition, ...], images: Sequence[OmeImage]) 
     return (replace(acquisitions[0], start_time=dates[0]),)
 
 
-def _kind(images: Sequence[OmeImage]) -> dict[str, object]:
+def _kind(images: Sequence[OmeImage]) -> dict[str, Any]:
     """Return the dtype and shape that most images are told to have."""
     kinds = Counter((image.type, image.shape) for image in images).most_common(1)
     if not kinds:

@@ -211,13 +211,20 @@ def test_a_large_folder_is_listed_once_and_a_sample_of_headers_is_read(large: Pa
     scans: list[str] = []
     scandir = os.scandir
     monkeypatch.setattr(os, "scandir", lambda path: (scans.append(str(path)), scandir(path))[1])
-    files = Counting(large)
-    found = detect(files)
+    found = detect(FolderFiles(large))
     assert scans == [str(large)]
     assert (found.microscope, len(found.planes)) == ("generic", 1920)
+    files = Counting(large)
+    found = index_of(files)
     assert files.headers <= LOOKED_AT + 3 * 4
     told = f"of 1920 images the headers of {files.headers} were looked at: the first, the smallest and the largest"
     assert any(told in one for one in found.warnings)
+
+
+def index_of(files: FolderFiles) -> PlateIndex:
+    found = Generic().index(files)
+    assert isinstance(found, PlateIndex)
+    return found
 
 
 @pytest.mark.parametrize("odd", ["B03_s7_w2.tif", "D06_s20_w4.tif"])
@@ -226,7 +233,7 @@ def test_one_image_of_another_size_in_a_large_folder_is_found_and_told(large: Pa
     put(large, odd, shape=(40, 41))
     try:
         files = Counting(large)
-        found = detect(files)
+        found = index_of(files)
     finally:
         (large / odd).write_bytes(good)
     assert files.headers == 1920
