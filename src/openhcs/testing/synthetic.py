@@ -13,7 +13,20 @@ from openhcs.testing.scene import Scene, Wanted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LAYOUTS = ("bioio", "cellomics", "cellvoyager", "embl_almf", "imagexpress", "leica_matrix", "micro_manager", "micro_manager_files", "ome_tiff", "opera_phenix", "sbs", "scanr")
+LAYOUTS = (
+    "bioio",
+    "cellomics",
+    "cellvoyager",
+    "embl_almf",
+    "imagexpress",
+    "leica_matrix",
+    "micro_manager",
+    "micro_manager_files",
+    "ome_tiff",
+    "opera_phenix",
+    "sbs",
+    "scanr",
+)
 """Modules of `openhcs.testing.layouts`; each has ``write(plate, scene, root)``."""
 
 
