@@ -16,8 +16,11 @@ from openhcs.io.folder import FolderFiles
 from openhcs.io.tiff import encode_ome_tiff, read_plane_into
 from openhcs.io.zarr_document import load_json, parse_document
 from openhcs.microscopes import TABLE, detect
+from openhcs.microscopes.flatfield import read_flat_field
+from openhcs.microscopes.harmony_xml import parse_harmony
 from openhcs.microscopes.patterns import Pattern
 from openhcs.ngff import parse
+from openhcs.steps.profiles import illumination_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,6 +42,38 @@ def ngff(data: bytes) -> None:
             read(attributes)
         except OpenHCSError as error:
             worded(error)
+
+
+def harmony(data: bytes) -> None:
+    """Read an index both ways, which must say the same."""
+    said = []
+    for by_pattern in (True, False):
+        try:
+            said.append(parse_harmony(data, "Index.idx.xml", by_pattern=by_pattern))
+        except OpenHCSError as error:
+            worded(error)
+            said.append(str(error))
+    assert said[0] == said[1], "an index says other things by pattern than element by element"
+
+
+def profiles(data: bytes) -> None:
+    field = read_flat_field(data.decode("utf-8", "replace"))
+    if field is not None:
+        illumination_of(field, (18, 24))
+
+
+LIGHT = (
+    b"{Background: {Character: NonFlat, Mean: 443.79, NonFlatness: {Random: INF}, Profile: {Coefficients: [[1.2132], "
+    b"[0.0658, -0.0855], [-1.4032, 0.1826, -1.4825]], Dims: [24, 18], Origin: [11.5, 8.5], Scale: [0.04, 0.05], Type:"
+    b" Polynomial}, Quality: 1.0}, Channel: 4, ChannelName: 405ex, 570-630-em), Version: Acapella:2013}"
+)
+AS_JSON = (
+    b'{"Background": {"Profile": {"Coefficients": [[1], [0.5, 0]], "Dims": [24, 18], "Origin": [0, 0], "Scale": '
+    b'[0.1, 0.1], "Type": "Polynomial"}}, "ChannelName": "a \\"b\\""}'
+)
+NO_LIGHT = (
+    b"{Background: {Character: Null, Mean: NaN, Profile: {Type: Identity}, Quality: 0.25}, Channel: 2, Version: x}"
+)
 
 
 def array_document(data: bytes) -> None:

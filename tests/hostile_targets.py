@@ -15,7 +15,6 @@ from openhcs.errors import OpenHCSError
 from openhcs.io.zarr_array import open_handle
 from openhcs.ledger.ledger import Ledger
 from openhcs.ledger.sealed import seal
-from openhcs.microscopes.harmony_xml import parse_harmony
 from openhcs.microscopes.htd import parse_htd
 from openhcs.microscopes.leica_xml import parse_field, parse_tiles
 from openhcs.microscopes.metaseries import parse_metaseries
@@ -34,16 +33,21 @@ if TYPE_CHECKING:
     Call = Callable[[bytes], Any]
 from hostile_calls import (
     ARRAYS,
+    AS_JSON,
+    LIGHT,
     NAMES,
+    NO_LIGHT,
     PATHS,
     PATTERNS,
     TABLES,
     array_document,
+    harmony,
     names,
     ngff,
     on_disk,
     paths,
     patterns,
+    profiles,
     tiff_plane,
     tiff_value,
     tiffs,
@@ -187,7 +191,7 @@ TARGETS: dict[str, Target] = {
     "Harmony index": Target(
         kind="xml",
         samples=lambda at: below(at / "phenix", "**/*.xml") + real("opera*/**/*.xml"),
-        call=lambda _: lambda data: parse_harmony(data, "Index.idx.xml"),
+        call=lambda _: harmony,
         cases=400,
     ),
     "OME-XML": Target(
@@ -213,6 +217,9 @@ TARGETS: dict[str, Target] = {
         samples=lambda at: below(at / "cellvoyager", "*.mes") + real("cv*/**/*.mes"),
         call=lambda _: lambda data: parse_protocol(data, "P1.mes"),
         cases=400,
+    ),
+    "flat-field profiles": Target(
+        kind="text", samples=lambda _: [LIGHT, AS_JSON, NO_LIGHT], call=lambda _: profiles, cases=340
     ),
     "HTD": Target(
         kind="text",

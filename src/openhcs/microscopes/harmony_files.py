@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from openhcs.core.plate import FileSource, PlaneState
 
@@ -22,8 +21,7 @@ _NAME = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Name:
+class Name(NamedTuple):
     """What a Harmony file name says; all numbers are the vendor's.
 
     ``time`` counts the time series, ``kinetic`` the frames of a fast one within each of its points.
@@ -104,6 +102,9 @@ class Finder:
         """Return the file of an address and whether it is there; none for an empty address."""
         if not url:
             return None, PlaneState.NOT_RECORDED
+        file = self._there.get(posixpath.join(self._usual, url))
+        if file is not None:
+            return file, PlaneState.PRESENT
         relative = posixpath.normpath(url.replace("\\", "/"))
         base = posixpath.basename(relative)
         outside = relative.startswith(("/", "..")) or ":" in relative

@@ -7,98 +7,61 @@ document types, and with them entities, are refused; depth is bounded.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from xml.parsers import expat
 
 from openhcs.errors import FormatError
+from openhcs.microscopes.harmony_model import (
+    MAX_COLUMNS,
+    MAX_ROWS,
+    REALS,
+    TEXTS,
+    UNITS,
+    WHOLES,
+    HarmonyIndex,
+    Record,
+)
+from openhcs.microscopes.harmony_records import CLOSING, LIST, Patterns, is_utf8
+from openhcs.microscopes.xml_reader import MAX_DEPTH, new_parser, telling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from xml.parsers import expat
+
+    from openhcs.microscopes.harmony_model import HarmonyImage
 
 ROOT = "EvaluationInputData"
-MAX_DEPTH = 32
 MAX_NAMES = 1000
-MAX_ROWS, MAX_COLUMNS, MAX_NUMBER = 99, 999, 10**6
 _CHANNEL = (
-    *("ChannelName", "MainExcitationWavelength", "MainEmissionWavelength", "ExposureTime", "MaxIntensity"),
+    *("ChannelName", "ChannelType", "MainExcitationWavelength", "MainEmissionWavelength", "ExposureTime"),
+    *("ObjectiveMagnification", "ObjectiveNA", "BinningX", "BinningY", "MaxIntensity"),
     *("ImageResolutionX", "ImageResolutionY", "ImageSizeX", "ImageSizeY"),
 )
-_PLACE = (
-    *("id", "URL", "Row", "Col", "FieldID", "PlaneID", "TimepointID", "ChannelID", "FlimID"),
-    *("PositionX", "PositionY", "PositionZ"),
-)
 _PLATE = ("Name", "PlateID", "PlateRows", "PlateColumns", "MeasurementStartTime", "PlateTypeName")
-_UNITS = {
-    **dict.fromkeys(("PositionX", "PositionY", "PositionZ", "ImageResolutionX", "ImageResolutionY"), "m"),
-    **dict.fromkeys(("MainExcitationWavelength", "MainEmissionWavelength"), "nm"),
-    "ExposureTime": "s",
-}
-"""The one unit that Harmony writes each of these in; another would be read wrongly, so it is refused."""
 _KEPT_IN = {
-    "Image": frozenset(_PLACE + _CHANNEL),
-    "Entry": frozenset(_CHANNEL),
+    "Image": frozenset(("id", *WHOLES, *REALS, *TEXTS, *_CHANNEL)),
+    "Entry": frozenset(("FlatfieldProfile", *_CHANNEL)),
     "Plate": frozenset(_PLATE),
     ROOT: frozenset(("InstrumentType",)),
 }
 """Children whose text is kept, by the element they stand in."""
 
 
-@dataclass(frozen=True, slots=True)
-class HarmonyImage:
-    """One image as the index tells it: the vendor's numbers, positions in metres, y up.
-
-    ``url`` is empty where nothing was recorded.
-    """
-
-    url: str
-    row: int
-    column: int
-    field: int
-    plane: int
-    timepoint: int
-    channel: int
-    flim: int
-    x: float | None
-    y: float | None
-    z: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class HarmonyChannel:
-    """One channel: lengths in metres, wavelengths in nm, exposure in seconds; None is not recorded."""
-
-    name: str
-    excitation: float | None
-    emission: float | None
-    exposure: float | None
-    resolution: tuple[float, float] | None
-    """(y, x)"""
-    size: tuple[int, int] | None
-    """(y, x) in pixels"""
-    max_intensity: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HarmonyIndex:
-    """A whole index; channels by their number."""
-
-    plate: str
-    rows: int | None
-    columns: int | None
-    start_time: str | None
-    instrument: str
-    images: tuple[HarmonyImage, ...]
-    channels: Mapping[int, HarmonyChannel]
-
-
 class _OtherDocument(Exception):
     """The document is XML and no Harmony index."""
 
 
-def parse_harmony(data: bytes, path: str) -> HarmonyIndex | None:
+class _Enough(Exception):
+    """An image was found, and no more is asked for."""
+
+
+def parse_harmony(data: bytes, path: str, *, by_pattern: bool = True) -> HarmonyIndex | None:
     """Return what an index says, or None when the document is none of Harmony's.
+
+    Parameters
+    ----------
+    by_pattern
+        read records that are alike by pattern; the answer is the same without, and takes four times as long.
 
     Raises
     ------
@@ -107,25 +70,36 @@ def parse_harmony(data: bytes, path: str) -> HarmonyIndex | None:
     """
     reader = _Reader(path)
     try:
-        reader.parse(data)
+        reader.parse(data, Patterns() if by_pattern and is_utf8(data) else None)
     except _OtherDocument:
         return None
-    except expat.ExpatError as error:
-        raise FormatError(
-            f"{path}: line {error.lineno}, column {error.offset}: {expat.ErrorString(error.code)}. The index is "
-            "damaged or cut short; copy it from the microscope again.",
-            path=path,
-        ) from None
-    except (LookupError, UnicodeError) as error:
-        raise FormatError(f"{path}: cannot be decoded: {error}", path=path) from None
     return reader.done()
+
+
+def names_images(data: bytes, path: str) -> bool:
+    """Return whether a document is a Harmony index and names an image; it is read up to the first.
+
+    Raises
+    ------
+    FormatError
+        it is damaged before that.
+    """
+    reader = _Reader(path, first_only=True)
+    try:
+        reader.parse(data, None)
+    except _OtherDocument:
+        return False
+    except _Enough:
+        return True
+    return False
 
 
 @dataclass(slots=True)
 class _Reader:
-    """Collects records while expat walks the document."""
+    """Collects records while a parser walks the document."""
 
     path: str
+    first_only: bool = False
     plate: dict[str, str] = field(default_factory=dict)
     head: dict[str, str] = field(default_factory=dict)
     entries: dict[int, dict[str, str]] = field(default_factory=dict)
@@ -137,16 +111,49 @@ class _Reader:
     """The element of each open record."""
     above: list[str] = field(default_factory=list)
     seen: dict[str, dict[str, str | None]] = field(default_factory=lambda: {name: {} for name in _KEPT_IN})
+    began: int = 0
+    """Where the last image's record begins, in bytes."""
 
-    def parse(self, data: bytes) -> None:
-        parser = expat.ParserCreate()
-        parser.buffer_text = True
+    def parse(self, data: bytes, patterns: Patterns | None) -> None:
+        parser = new_parser(self.path)
+        self._listen(parser)
+        with telling(self.path):
+            rest = 0 if patterns is None else self._alike(parser, data, patterns)
+            parser.Parse(memoryview(data)[rest:], True)
+
+    def _alike(self, parser: expat.XMLParserType, data: bytes, patterns: Patterns) -> int:
+        """Read record after record, those like one before by pattern; return where that ended.
+
+        The parser is handed every byte, for what is read by pattern without being listened to: the records
+        are whole elements, so it comes out where it went in.
+        """
+        listing = LIST.search(data)
+        if listing is None:
+            return 0
+        view = memoryview(data)
+        done, at = 0, listing.end()
+        while (closing := CLOSING.search(data, at)) is not None:
+            known = len(self.images)
+            parser.Parse(view[done : closing.end()])
+            done = closing.end()
+            if len(self.images) == known:
+                break
+            images, at = patterns.read(data, self.began, done, self.firsts)
+            self.images += images
+            handlers = parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler
+            parser.StartElementHandler = parser.EndElementHandler = parser.CharacterDataHandler = None
+            parser.Parse(view[done:at])
+            parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = handlers
+            done = at
+        return done
+
+    def _listen(self, parser: expat.XMLParserType) -> None:
         depth = leaf = 0
         record: dict[str, str] = {}
         known: dict[str, str | None] = {}
         parts: list[str] = []
 
-        # Called a million times for a plate of 384 wells, so what is usual comes first and costs little.
+        # Called a million times for a plate of 384 wells whose records differ, so what is usual comes first.
         def start(raw: str, attributes: dict[str, str]) -> None:
             nonlocal depth, leaf, record, known
             depth += 1
@@ -156,6 +163,7 @@ class _Reader:
                     self._check_unit(raw, attributes)
             elif self._open(raw, depth, attributes):
                 leaf, record, known = self.records[-1]
+                self.began = parser.CurrentByteIndex
 
         def end(raw: str) -> None:
             nonlocal depth, leaf, record, known
@@ -171,8 +179,6 @@ class _Reader:
         parser.StartElementHandler = start
         parser.EndElementHandler = end
         parser.CharacterDataHandler = parts.append
-        parser.StartDoctypeDeclHandler = self._refuse_doctype
-        parser.Parse(data, True)
 
     def _open(self, raw: str, depth: int, attributes: dict[str, str]) -> bool:
         """Take note of an element that is new here; say whether a record begins with it.
@@ -207,101 +213,51 @@ class _Reader:
             self._image(record)
         elif name == "Entry":
             if "ChannelID" in record:
-                number = self._whole(record, "ChannelID", "a map's entry")
+                number = Record(record, "a map's entry", self.path).whole("ChannelID")
                 self.entries.setdefault(number, {}).update(record)
         elif name == "Plate":
             self.plate = self.plate or record
         else:
             self.head = record
 
+    def _image(self, record: dict[str, str]) -> None:
+        what = f"image {record.get('id', '').strip() or len(self.images) + 1}"
+        image = Record(record, what, self.path).image()
+        if self.first_only:
+            raise _Enough
+        self.images.append(image)
+        if image.channel not in self.firsts:
+            self.firsts[image.channel] = record
+
     def _check_unit(self, raw: str, attributes: Mapping[str, str]) -> None:
         name = raw.rpartition(":")[2]
         unit = attributes.get("Unit")
-        if unit is not None and unit != _UNITS.get(name, unit):
-            raise self._wrong(f"{name} is given in {unit!r} where Harmony writes {_UNITS[name]!r}")
-
-    def _refuse_doctype(self, *_: object) -> None:
-        raise self._wrong("it declares a document type, and with it entities, which no Harmony index does")
+        if unit is not None and unit != UNITS.get(name, unit):
+            raise self._wrong(f"{name} is given in {unit!r} where Harmony writes {UNITS[name]!r}")
 
     def _wrong(self, what: str) -> FormatError:
         return FormatError(f"{self.path}: {what}", path=self.path)
 
-    def _image(self, record: dict[str, str]) -> None:
-        what = f"image {record.get('id', '').strip() or len(self.images) + 1}"
-        channel = self._whole(record, "ChannelID", what)
-        self.images.append(
-            HarmonyImage(
-                record.get("URL", "").strip(),
-                self._whole(record, "Row", what, low=1, high=MAX_ROWS),
-                self._whole(record, "Col", what, low=1, high=MAX_COLUMNS),
-                self._whole(record, "FieldID", what),
-                self._whole(record, "PlaneID", what, default=1),
-                self._whole(record, "TimepointID", what, default=0),
-                channel,
-                self._whole(record, "FlimID", what, default=1),
-                self._real(record, "PositionX", what),
-                self._real(record, "PositionY", what),
-                self._real(record, "PositionZ", what),
-            )
-        )
-        if channel not in self.firsts:
-            self.firsts[channel] = record
-
-    def _whole(
-        self,
-        record: Mapping[str, str],
-        name: str,
-        what: str,
-        *,
-        default: int | None = None,
-        low: int = 0,
-        high: int = MAX_NUMBER,
-    ) -> int:
-        text = record.get(name, "").strip()
-        if not text and default is not None:
-            return default
-        if not (text.isascii() and text.isdigit() and len(text) <= len(str(high))) or not low <= int(text) <= high:
-            told = f"is {text[:40]!r}, not a number from {low} to {high}" if text else "is not told"
-            raise self._wrong(f"{what}: {name} {told}")
-        return int(text)
-
-    def _real(self, record: Mapping[str, str], name: str, what: str) -> float | None:
-        text = record.get(name)
-        if not text or text.isspace():
-            return None
-        try:
-            value = float(text)
-        except ValueError:
-            raise self._wrong(f"{what}: {name} is {text[:40]!r}, not a number") from None
-        return value if math.isfinite(value) else None
-
     def done(self) -> HarmonyIndex:
-        numbers = sorted({image.channel for image in self.images})
+        plate = Record(self.plate, "the plate", self.path)
         rows, columns = (
-            self._whole(self.plate, name, "the plate", low=1, high=high) if self.plate.get(name) else None
+            plate.whole(name, low=1, high=high) if plate.text(name) else None
             for name, high in (("PlateRows", MAX_ROWS), ("PlateColumns", MAX_COLUMNS))
         )
+        told = {number: {**self.entries.get(number, {}), **first} for number, first in sorted(self.firsts.items())}
+        profiles = {number: entry.get("FlatfieldProfile", "").strip() for number, entry in self.entries.items()}
         return HarmonyIndex(
-            plate=self.plate.get("Name", "").strip() or self.plate.get("PlateID", "").strip(),
+            plate=plate.text("Name") or plate.text("PlateID"),
+            plate_id=plate.text("PlateID") or None,
+            plate_type=plate.text("PlateTypeName") or None,
             rows=rows,
             columns=columns,
-            start_time=self.plate.get("MeasurementStartTime", "").strip() or None,
-            instrument=self.head.get("InstrumentType", "").strip(),
+            start_time=plate.text("MeasurementStartTime") or None,
+            instrument=Record(self.head, "the head", self.path).text("InstrumentType") or None,
             images=tuple(self.images),
-            channels={number: self._channel(number) for number in numbers},
-        )
-
-    def _channel(self, number: int) -> HarmonyChannel:
-        record = {**self.entries.get(number, {}), **self.firsts[number]}
-        what = f"channel {number}"
-        x, y = (self._real(record, f"ImageResolution{axis}", what) for axis in "XY")
-        wide, high = (self._whole(record, f"ImageSize{axis}", what, default=0) for axis in "XY")
-        return HarmonyChannel(
-            name=record.get("ChannelName", "").strip() or str(number),
-            excitation=self._real(record, "MainExcitationWavelength", what) or None,
-            emission=self._real(record, "MainEmissionWavelength", what) or None,
-            exposure=self._real(record, "ExposureTime", what),
-            resolution=(y, x) if x and y and x > 0 and y > 0 else None,
-            size=(high, wide) if wide and high else None,
-            max_intensity=self._whole(record, "MaxIntensity", what, default=0, high=2**32) or None,
+            channels={
+                number: Record(record, f"channel {number}", self.path).channel(number)
+                for number, record in told.items()
+            },
+            profiles={number: text for number, text in profiles.items() if text and number in told},
         )

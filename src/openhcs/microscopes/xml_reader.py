@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from xml.parsers import expat
 
 from openhcs.errors import FormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 MAX_DEPTH = 64
 
@@ -37,8 +38,7 @@ def parse_xml(
     FormatError
         it is no XML, is cut short, cannot be decoded, nests too deep or declares a document type.
     """
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
+    parser = new_parser(path)
     depth = 0
 
     def opened(raw: str, attributes: dict[str, str]) -> None:
@@ -53,15 +53,30 @@ def parse_xml(
         depth -= 1
         end(raw.rpartition(":")[2])
 
-    def refused(*_: object) -> None:
-        raise FormatError(f"{path}: it declares a document type, and with it entities, which is refused", path=path)
-
     parser.StartElementHandler = opened
     parser.EndElementHandler = closed
     parser.CharacterDataHandler = text
-    parser.StartDoctypeDeclHandler = refused
-    try:
+    with telling(path):
         parser.Parse(data, True)
+
+
+def new_parser(path: str) -> expat.XMLParserType:
+    """Return a parser that gives text in one piece and refuses document types, for whoever walks a document alone."""
+
+    def refused(*_: object) -> None:
+        raise FormatError(f"{path}: it declares a document type, and with it entities, which is refused", path=path)
+
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartDoctypeDeclHandler = refused
+    return parser
+
+
+@contextmanager
+def telling(path: str) -> Iterator[None]:
+    """Turn what a parser finds wrong into a `FormatError` with its place."""
+    try:
+        yield
     except expat.ExpatError as error:
         raise FormatError(
             f"{path}: line {error.lineno}, column {error.offset}: {expat.ErrorString(error.code)}. The document is "

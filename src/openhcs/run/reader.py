@@ -125,6 +125,34 @@ class PlateView:
         """Return the number of wells."""
         return len(self.wells)
 
+    def flat_field(self, channel: str | int) -> Array:
+        """Return the unevenness of a channel's light as the microscope measured it, for `openhcs.steps.flat_field`.
+
+        (y, x) of the plate's images, float32, 1 on average, new and the caller's own.
+
+        Raises
+        ------
+        UnknownName
+            no such channel.
+        InputError
+            the plate's documents hold no profile of it; those they hold are named.
+        InvalidValue
+            the profile is of images of other proportions.
+        """
+        from openhcs.steps.profiles import illumination_of
+
+        index = self.index
+        chosen = index.channel(channel)
+        profile = index.flat_fields.get(chosen.number)
+        if profile is None:
+            held = ", ".join(one.name for one in index.channels if one.number in index.flat_fields)
+            raise InputError(
+                f"plate {self.name} has no flat-field profile of channel {chosen.name}: "
+                f"{f'its documents hold those of {held}' if held else 'its documents hold none'}",
+                path=self._outline.root,
+            )
+        return illumination_of(profile, index.plane_shape)
+
     def table(self, name: str) -> Any:
         """Return a table of the output that this plate is in, as an Arrow table (``.to_pandas()``, ``.to_pylist()``).
 

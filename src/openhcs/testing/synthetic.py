@@ -24,6 +24,7 @@ LAYOUTS = (
     "micro_manager_files",
     "ome_tiff",
     "opera_phenix",
+    "opera_phenix_v7",
     "sbs",
     "scanr",
 )

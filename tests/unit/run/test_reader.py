@@ -15,13 +15,14 @@ from openhcs.core.plate import (
     Acquisition,
     Channel,
     FileSource,
+    FlatField,
     Plane,
     PlaneState,
     PlateIndex,
     ZarrSource,
     sorted_planes,
 )
-from openhcs.errors import FormatError, MissingPlanes, OpenHCSError, UnknownName
+from openhcs.errors import FormatError, InputError, MissingPlanes, OpenHCSError, UnknownName
 from openhcs.run.pixels import PlaneReader
 from openhcs.run.reader import PlateView
 from openhcs.testing.image_kinds import ENCODERS
@@ -207,3 +208,18 @@ def test_few_arrays_stay_open(index: PlateIndex, monkeypatch: pytest.MonkeyPatch
             reader.read_into(plane, np.empty(SHAPE, "uint16"))
         assert len(reader._arrays) == 2
     assert not reader._arrays
+
+
+def test_a_channels_light_is_told_by_name_or_number_and_its_want_with_what_is_there(index: PlateIndex) -> None:
+    with pytest.raises(InputError, match=r"plate p has no flat-field profile of channel FITC: its documents hold none"):
+        PlateView(index).flat_field("FITC")
+    profile = FlatField(coefficients=((1.0,), (0.5, 0.0)), origin=(4, 2.5), scale=(0.1, 0.1), shape=SHAPE)
+    view = PlateView(replace(index, plane_shape=SHAPE, flat_fields={1: profile}))
+    light = view.flat_field("DAPI")
+    assert (light.shape, light.dtype) == (SHAPE, np.float32)
+    np.testing.assert_allclose(light[3], 1 + 0.05 * (np.arange(9) - 4), rtol=1e-6)
+    np.testing.assert_array_equal(view.flat_field(1), light)
+    with pytest.raises(InputError, match="of channel FITC: its documents hold those of DAPI"):
+        view.flat_field(3)
+    with pytest.raises(UnknownName, match="DAPI"):
+        view.flat_field("DAP")

@@ -1,0 +1,21 @@
+"""Opera Phenix as Harmony 7 exports it: a channel is told once, in the index; no byte order mark."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from openhcs.testing.layouts.harmony_index import file_name, index_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from openhcs.testing.scene import Scene, Wanted
+
+
+def write(plate: Wanted, scene: Scene, root: Path) -> None:
+    """Write the plate's files."""
+    images = root / "Images"
+    images.mkdir(parents=True, exist_ok=True)
+    for place in plate.planes():
+        scene.save(images / file_name(place), place)
+    (images / "Index.xml").write_bytes("".join(index_text(plate, 7)).encode())
