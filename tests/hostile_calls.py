@@ -112,6 +112,8 @@ NAMES = (
     "A01_s1_c1_z1_t1.tif\nA01_s1_c2_z1_t1.tif\nB02_s10_c1_z3_t2.ome.tiff",
     "r01c02f03p04-ch1sk1fk1fl1.tiff\nr01c02f03p05-ch1sk1fk1fl1.tiff\nImages/Index.idx.xml",
     "P1_A01_s1_w1.TIF\nP1_A01_s1_w2.TIF\nP1_B12_s2_w1_thumb5EB4F04B.tif\nTimePoint_1/ZStep_2/P1_C03_s1_w1.TIF\nP1.HTD",
+    "experiment/P.jdce\nexperiment/image_metadata_1.csv\nexperiment/timepoint0/scan_t0_C05_s0_w0_z0.tif\nautofocus/a.tif",
+    "2023-02-21/1334/ZStep_1/P_E07_s1_w1E94C24BD-45E4-450A-9919-257C714278F7.tif\n2023-02-21/1334/P_E07_s1.tif",
     "A - 1(fld 1 wv DAPI).tif\nB - 10(fld 2 wv FITC - FITC).tif\nplate/A1/site_01/img_000000000_DAPI_000.tif",
     "images.zarr/zarr.json\nimages.zarr/A/01/zarr.json\nA/01/0/.zattrs\n.zattrs",
 )

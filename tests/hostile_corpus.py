@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hostile_arrays import ARRAYS
 from hostile_images import CASES as IMAGES
+from hostile_imagexpress import IMAGEXPRESS
 from hostile_plates import LEDGERS, NAMES, PLATES
 from hostile_seeds import worded
 from hostile_stores import STORES
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from hostile_cases import Case
 
-CASES: dict[str, Case] = {**VALUES, **TIFFS, **IMAGES, **ARRAYS, **PLATES, **NAMES, **LEDGERS, **STORES}
+CASES: dict[str, Case] = {**VALUES, **TIFFS, **IMAGES, **ARRAYS, **PLATES, **NAMES, **LEDGERS, **STORES, **IMAGEXPRESS}
 """Name → case."""
 
 

@@ -61,6 +61,8 @@ def build(folder: Path) -> None:
     make_plate(folder / "scanr", layout="scanr", **small)
     for layout in ("cellvoyager", "ome_tiff", "micro_manager", "micro_manager_files"):
         make_plate(folder / layout, layout=layout, **small)
+    make_plate(folder / "database", layout="imagexpress_database", z=2, **small)
+    make_plate(folder / "hcsai", layout="imagexpress_hcsai", **small)
     for version in ("0.4", "0.5"):
         config = GlobalPipelineConfig(zarr=ZarrConfig(ngff_version=version), num_workers=1, use_threading=True)
         convert(folder / "imagexpress", folder / f"ome{version}" / "images.zarr", config=config)

@@ -15,7 +15,9 @@ from openhcs.errors import OpenHCSError
 from openhcs.io.zarr_array import open_handle
 from openhcs.ledger.ledger import Ledger
 from openhcs.ledger.sealed import seal
+from openhcs.microscopes.hcsai_table import parse_table
 from openhcs.microscopes.htd import parse_htd
+from openhcs.microscopes.jdce import parse_jdce
 from openhcs.microscopes.leica_xml import parse_field, parse_tiles
 from openhcs.microscopes.metaseries import parse_metaseries
 from openhcs.microscopes.micro_manager_text import parse_metadata
@@ -248,6 +250,18 @@ TARGETS: dict[str, Target] = {
     "ScanR logs": Target(
         kind="text", samples=lambda at: below(at / "scanr", "*.dat"), call=lambda _: parse_log, cases=340
     ),
+    "HCS.ai documents": Target(
+        kind="json",
+        samples=lambda at: below(at / "hcsai", "**/*.jdce") + real("imagexpress*/**/*.jdce"),
+        call=lambda _: lambda data: parse_jdce(data, "P1.jdce"),
+        cases=300,
+    ),
+    "HCS.ai tables": Target(
+        kind="text",
+        samples=lambda at: below(at / "hcsai", "**/*.csv") + real("imagexpress*/**/*.csv"),
+        call=lambda _: lambda data: parse_table(data, "image_metadata_1.csv"),
+        cases=300,
+    ),
     "MetaSeries": Target(
         kind="xml",
         samples=lambda _: [
@@ -307,6 +321,8 @@ TARGETS: dict[str, Target] = {
     "Parquet": on_disk(".parquet", TABLES),
     "text": on_disk(".txt", ("some\nlines",)),
     "ImageXpress plates": plate("imagexpress", "**/*"),
+    "ImageXpress plates of the database": plate("database", "**/*"),
+    "HCS.ai plates": plate("hcsai", "**/*.jdce", "**/*.csv", "**/*.tif"),
     "Opera Phenix plates": plate("phenix", "Images/Index.idx.xml", "**/*ch1*.tiff"),
     "OME-TIFF plates": plate("ome_tiff", "*.companion.ome", "*.ome.tif"),
     "Micro-Manager stacks": plate("micro_manager", "*"),

@@ -50,6 +50,7 @@ class Microscope(Enum):
 
     AUTO = "auto"
     IMAGEXPRESS = "imagexpress"
+    IMAGEXPRESS_HCSAI = "imagexpress_hcsai"
     OPERA_PHENIX = "opera_phenix"
     CELLVOYAGER = "cellvoyager"
     OPENHCS_TIFF = "openhcs_tiff"

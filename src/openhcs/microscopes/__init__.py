@@ -28,6 +28,7 @@ TABLE = {
     "openhcs_tiff": "openhcs.microscopes.openhcs_tiff:OpenHCSTiff",
     "opera_phenix": "openhcs.microscopes.opera_phenix:OperaPhenix",
     "cellvoyager": "openhcs.microscopes.cellvoyager:CellVoyager",
+    "imagexpress_hcsai": "openhcs.microscopes.imagexpress_hcsai:ImageXpressHCSai",
     "imagexpress": "openhcs.microscopes.imagexpress:ImageXpress",
     "scanr": "openhcs.microscopes.scanr:ScanR",
     "cellomics": "openhcs.microscopes.cellomics:Cellomics",

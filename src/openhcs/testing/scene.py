@@ -18,7 +18,7 @@ import tifffile
 from openhcs.core.wells import parse_well
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -115,15 +115,37 @@ class Scene:
         counts: Array = np.clip(np.rint(light), 0, FULL).astype(np.uint16)
         return counts
 
+    def projection(self, well: str, site: int, channel: int, t: int) -> Array:
+        """Return the brightest of a stack's planes at each pixel (y, x), uint16."""
+        planes = [self.plane(well, site, channel, z, t) for z in range(1, self._plate.z + 1)]
+        brightest: Array = np.max(planes, axis=0)
+        return brightest
+
     def save(self, path: Path, place: Place, description: str | None = None) -> None:
         """Write the TIFF of a plane, unless it is to be left out; folders are made."""
+        self._make_folder(path)
+        if place not in self._plate.left_out:
+            self._write(path, lambda: self.plane(*place), description)
+
+    def save_projection(self, path: Path, place: Place, description: str | None = None) -> None:
+        """Write the TIFF of the projection of a plane's stack."""
+        well, site, channel, _, t = place
+        self._make_folder(path)
+        self._write(path, lambda: self.projection(well, site, channel, t), description)
+
+    def save_thumbnail(self, path: Path, place: Place, description: str | None = None) -> None:
+        """Write every eighth pixel of a plane as a TIFF."""
+        self._make_folder(path)
+        self._write(path, lambda: self.plane(*place)[::8, ::8], description)
+
+    def _make_folder(self, path: Path) -> None:
         folder = os.path.dirname(path)
         if folder not in self._folders:
             os.makedirs(folder, exist_ok=True)
             self._folders.add(folder)
-        if place in self._plate.left_out:
-            return
-        data = self._blank or encode_tiff(self.plane(*place), description, self._compression)
+
+    def _write(self, path: Path, pixels: Callable[[], Array], description: str | None) -> None:
+        data = self._blank or encode_tiff(np.ascontiguousarray(pixels()), description, self._compression)
         with open(path, "wb") as file:
             file.write(data)
 

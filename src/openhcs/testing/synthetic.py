@@ -19,6 +19,8 @@ LAYOUTS = (
     "cellvoyager",
     "embl_almf",
     "imagexpress",
+    "imagexpress_database",
+    "imagexpress_hcsai",
     "leica_matrix",
     "micro_manager",
     "micro_manager_files",

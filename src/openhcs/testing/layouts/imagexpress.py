@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
@@ -11,7 +12,9 @@ from openhcs.testing.scene import PIXEL_UM, WAVELENGTHS, Z_STEP_UM
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from openhcs.testing.scene import Scene, Wanted
+    from openhcs.testing.scene import Place, Scene, Wanted
+
+START = datetime(2024, 1, 31, 8, 30, tzinfo=UTC)
 
 
 def write(plate: Wanted, scene: Scene, root: Path) -> None:
@@ -22,7 +25,7 @@ def write(plate: Wanted, scene: Scene, root: Path) -> None:
         folder = root / f"TimePoint_{t}" / (f"ZStep_{z}" if plate.z > 1 else "")
         folders.add(root / f"TimePoint_{t}")
         file = folder / f"{plate.name}_{well}_s{site}_w{channel}.TIF"
-        scene.save(file, (well, site, channel, z, t), _metaseries(plate, well, site, channel, z))
+        scene.save(file, (well, site, channel, z, t), metaseries(plate, (well, site, channel, z, t)))
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{plate.name}.HTD").write_bytes(htd)
@@ -61,23 +64,39 @@ def _flag(value: bool) -> str:  # noqa: FBT001 - one value in, its word out
     return "TRUE" if value else "FALSE"
 
 
-def _metaseries(plate: Wanted, well: str, site: int, channel: int, z: int) -> str:
+def metaseries(plate: Wanted, place: Place, *, projection: bool = False) -> str:
+    """Return what MetaXpress writes into the TIFF of a plane, or of the projection of its stack."""
+    well, site, channel, z, _ = place
     x, y = plate.position(well, site)
     name = plate.channels[channel - 1]
-    facts = (
+    facts: list[tuple[str, str, object]] = [
         ("spatial-calibration-state", "bool", "on"),
         ("spatial-calibration-x", "float", PIXEL_UM),
         ("spatial-calibration-y", "float", PIXEL_UM),
         ("spatial-calibration-units", "string", "um"),
+        ("image-name", "string", name),
+        ("acquisition-time-local", "time", taken(plate, place).strftime("%Y%m%d %H:%M:%S.%f")[:-3]),
         ("stage-position-x", "float", x),
         ("stage-position-y", "float", y),
         ("stage-label", "string", f"{well} : Site {site}"),
         ("z-position", "float", 1000 + z * Z_STEP_UM),
         ("wavelength", "float", WAVELENGTHS.get(name, (0, 0))[1]),
+        ("camera-binning-x", "int", 1),
+        ("camera-binning-y", "int", 1),
         ("_IllumSetting_", "string", name),
         ("_MagSetting_", "string", "10X"),
         ("_MagNA_", "float", 0.45),
-    )
+    ]
+    if projection:
+        facts += [("Z Projection Method", "string", "Maximum"), ("Z Projection Step Size", "float", Z_STEP_UM)]
     props = "".join(f'<prop id="{key}" type="{kind}" value={quoteattr(str(value))}/>' for key, kind, value in facts)
     intro = '<prop id="Description" type="string" value="Exposure: 100 ms&#13;&#10;Binning: 1 x 1"/>'
     return f"<MetaData>{intro}<PlaneInfo>{props}</PlaneInfo></MetaData>"
+
+
+def taken(plate: Wanted, place: Place) -> datetime:
+    """Return when a plane was taken: a minute for each time point, a second for each image, 0.1 s for each plane."""
+    well, site, channel, z, t = place
+    images = plate.wells.index(well) * plate.sites + site - 1
+    planes = (channel - 1) * plate.z + z - 1
+    return START + timedelta(minutes=t - 1, seconds=images, milliseconds=100 * planes)
