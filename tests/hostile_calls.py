@@ -204,6 +204,7 @@ def tiffs(folder: Path) -> list[bytes]:
         found
         + below(folder / "imagexpress", "**/*_w1.TIF")[:1]
         + real("imagexpress*/**/*.tif", "imagexpress*/**/*.TIF")[:2]
+        + real("cellomics-c01-file/*.tif")
     )
 
 

@@ -192,7 +192,7 @@ class Files(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageHeader:
-    """What the first page of an image file says; ``description`` and ``tags`` are those of a TIFF."""
+    """What the first page of an image says: ``description`` is a TIFF's, ``tags`` those of a MetaMorph stack."""
 
     shape: tuple[int, int]
     dtype: str

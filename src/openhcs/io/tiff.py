@@ -71,8 +71,19 @@ def read_header(path: str | Path) -> ImageHeader:
     with _opened(path) as tif:
         page = tif.pages[0]
         shape = _plane_shape(page, path)
-        pages = _stacked(tif) or len(tif.pages)
-        return ImageHeader(shape=shape, dtype=page.dtype.name, pages=pages, description=str(page.description))
+        return ImageHeader(
+            shape=shape,
+            dtype=page.dtype.name,
+            pages=_stacked(tif) or len(tif.pages),
+            description=str(page.description),
+            tags=_stack_tags(tif),
+        )
+
+
+def _stack_tags(tif: Any) -> dict[str, Any]:
+    """Return what the tags of a MetaMorph stack tell (UIC1 to UIC4), named as tifffile does; nothing of other files."""
+    told = tif.stk_metadata if tif.is_stk else None
+    return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in (told or {}).items()}
 
 
 def _plane_shape(page: Any, path: object) -> tuple[int, int]:

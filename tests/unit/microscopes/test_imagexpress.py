@@ -111,6 +111,19 @@ def test_names_in_lower_case_are_of_any_folder(tmp_path):
     assert "nearest: imagexpress, <plate>_<well>_s<site>_w<wave>.tif" in reasons["my plate_b03_s12_w10.tif"]
 
 
+def test_older_images_tell_in_the_tags_of_a_stack(tmp_path, data):
+    put(tmp_path, "P_P24_s9_w3.TIF", (data("cellomics-c01-file") / "MetamorphImage.tif").read_bytes())
+    index = index_of(tmp_path)
+    assert index.positions == {("P24", 9): (115815.18, 242997.32)}
+    assert (index.pixel_size_um, index.plane_shape) == ((0.645, 0.645), (520, 696))
+    assert (index.barcode, index.instrument) == ("BR00021380", "ImageXpress Micro")
+    assert index.acquisitions[0].start_time == "2010-03-05T12:08:52.203"
+    (channel,) = index.channels
+    assert (channel.number, channel.name, channel.emission_nm, channel.exposure_ms) == (3, "Cy5", 675, 300)
+    assert (channel.objective, channel.numerical_aperture, channel.binning) == ("20x Plan Fluor ELWD", 0.45, (2, 2))
+    assert [(one.z_um, one.time_s) for one in index.planes] == [(11702.6, 0)]
+
+
 def test_steps_and_time_points_are_in_natural_order(tmp_path):
     for z in (1, 2, 10):
         put(tmp_path, f"TimePoint_{z}/ZStep_{z}/P_A01.TIF", image(z, taken=moment(z)))
