@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from openhcs.cli import options
@@ -58,8 +59,7 @@ def _plate(args: Namespace, path: str, store: Store | None) -> int:
     index = index_of(inner or path, args)
     store = store or (look_again(inner) if inner else None)
     if args.json:
-        told = as_dict(index) | {"channels": [_channel(channel) for channel in index.channels]}
-        told["acquisitions"] = [acquisition.name for acquisition in index.acquisitions]
+        told = as_dict(index) | {"channels": [asdict(channel) for channel in index.channels]}
         told["store"] = None if store is None else store.as_dict()
         print(json.dumps({"kind": "plate", **told}, ensure_ascii=False))
         return 0
@@ -81,17 +81,6 @@ def _images(path: str) -> str | None:
     stores = sorted(name for name in os.listdir(path) if name.endswith(".zarr"))
     names = [*stores, *(name for name in ("images",) if os.path.isdir(os.path.join(path, name)))]
     return os.path.join(path, names[0]) if names else None
-
-
-def _channel(channel: Channel) -> dict[str, object]:
-    return {
-        "number": channel.number,
-        "name": channel.name,
-        "excitation_nm": channel.excitation_nm,
-        "emission_nm": channel.emission_nm,
-        "exposure_ms": channel.exposure_ms,
-        "color": channel.color,
-    }
 
 
 def _describe(index: PlateIndex, path: str, store: Store | None) -> str:
@@ -116,8 +105,11 @@ def _describe(index: PlateIndex, path: str, store: Store | None) -> str:
 
 def _channel_line(channel: Channel) -> str:
     waves = [f"{name} {value:g} nm" for name, value in _waves(channel) if value]
-    exposure = [f"{channel.exposure_ms:g} ms"] if channel.exposure_ms else []
-    return f"{channel.number} {visible(channel.name)}: {', '.join(waves + exposure)}"
+    more = [f"{channel.exposure_ms:g} ms"] if channel.exposure_ms else []
+    more += [f"{channel.magnification:g}x"] if channel.magnification else []
+    more += [f"binning {channel.binning[0]} × {channel.binning[1]}"] if channel.binning else []
+    more += [f"{channel.z_offset_um:+g} µm"] if channel.z_offset_um else []
+    return f"{channel.number} {visible(channel.name)}: {', '.join(waves + more)}"
 
 
 def _waves(channel: Channel) -> tuple[tuple[str, float | None], ...]:

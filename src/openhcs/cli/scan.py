@@ -10,11 +10,15 @@ import json
 import math
 import shlex
 import sys
+from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from openhcs.cli import options
+from openhcs.cli.exits import code_for
 from openhcs.cli.text import can_show, count, plate_map, size, table, visible
 from openhcs.core.plate import PlaneState
+from openhcs.errors import InputError, SeveralPlates
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -22,8 +26,13 @@ if TYPE_CHECKING:
 
     from openhcs.core.plate import Plane, PlateIndex
 
+TOLD = ("plate_type", "barcode", "instrument")
 MARKS = {"whole": "●", "partly": "◐", "none": "✗", "empty": "·"}
 PLAIN_MARKS = {"whole": "#", "partly": "+", "none": "x", "empty": "."}
+LOST = (PlaneState.MISSING, PlaneState.NOT_RECORDED)
+MOST_LISTED = 1000
+"""Planes named in JSON of those that are not there; their numbers by state are whole."""
+EXAMPLES = 3
 BITS = {"bool": 8, "complex64": 64, "complex128": 128}
 
 
@@ -40,13 +49,41 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Print what each path holds."""
-    for number, path in enumerate(args.path):
+    shown = Shown()
+    for path in args.path:
+        _show(path, args, shown)
+    return shown.code
+
+
+@dataclass(slots=True)
+class Shown:
+    """What was printed so far: the number of plates, and how the worst of them ends the command."""
+
+    plates: int = 0
+    code: int = 0
+
+
+def _show(path: str, args: Namespace, shown: Shown) -> None:
+    """Print a plate, or each of several below a folder; one of these that cannot be read does not hide the others."""
+    try:
         index = index_of(path, args)
-        if args.json:
-            print(json.dumps(as_dict(index), ensure_ascii=False))
-        else:
-            print("\n" * bool(number) + describe(index, path, explain=args.explain))
-    return 0
+    except SeveralPlates as error:
+        if not error.places or not all(error.places):
+            raise
+        if not args.json:
+            print(f"{path} holds {len(error.places)} plates: {', '.join(error.places)}\n")
+        for place in error.places:
+            try:
+                _show(f"{path.rstrip('/')}/{place}", args, shown)
+            except InputError as inner:
+                print(f"{path.rstrip('/')}/{place}: {inner}", file=sys.stderr)
+                shown.code = code_for(inner)
+        return
+    if args.json:
+        print(json.dumps(as_dict(index), ensure_ascii=False))
+    else:
+        print("\n" * bool(shown.plates) + describe(index, path, explain=args.explain))
+    shown.plates += 1
 
 
 def index_of(path: str, args: Namespace) -> PlateIndex:
@@ -67,21 +104,33 @@ def index_of(path: str, args: Namespace) -> PlateIndex:
 def as_dict(index: PlateIndex) -> dict[str, object]:
     """Return a plate as JSON knows it: numbers are counts, sizes are (y, x)."""
     axes = [index.axes(acquisition.number) for acquisition in index.acquisitions]
+    lost = [plane for plane in index.planes if plane.state in LOST]
     return {
         "microscope": index.microscope,
+        "why": index.why,
         "name": index.name,
+        "path": index.root,
+        "plate_type": index.plate_type,
+        "barcode": index.barcode,
+        "instrument": index.instrument,
         "rows": len(index.rows),
         "columns": len(index.columns),
         "wells": list(index.wells),
         "sites": len({plane.site for plane in index.planes}),
         "channels": [channel.name for channel in index.channels],
+        "acquisitions": [acquisition.name for acquisition in index.acquisitions],
         "z": max((len(zs) for _, _, zs in axes), default=0),
         "t": max((len(ts) for ts, _, _ in axes), default=0),
         "planes": {state.value: index.states[state] for state in PlaneState},
+        "absent": [{"plane": plane.name, "state": plane.state.value} for plane in lost[:MOST_LISTED]],
         "dtype": index.dtype,
         "plane_shape": None if index.plane_shape is None else list(index.plane_shape),
         "pixel_size_um": None if index.pixel_size_um is None else list(index.pixel_size_um),
+        "z_step_um": index.z_step_um,
         "bytes": raw_bytes(index),
+        "documents": list(index.metadata_files),
+        "flat_fields": sorted(index.flat_fields),
+        "warnings": list(index.warnings),
         "unmatched": [{"path": file.path, "reason": file.reason} for file in index.unmatched],
     }
 
@@ -96,14 +145,12 @@ def raw_bytes(index: PlateIndex) -> int:
 
 def describe(index: PlateIndex, path: str, *, explain: bool = False) -> str:
     """Return a plate as text for people."""
-    parts = [table(facts(index)), "", *_map(index)]
+    parts = [table(facts(index)), "", *_map(index), *map(visible, _absent(index))]
     parts += [visible(f"warning: {text}") for text in index.warnings]
     if explain:
         parts += ["", *map(visible, _files(index))]
     elif index.unmatched:
-        parts.append(
-            f"{count(len(index.unmatched), 'file')} no plane: openhcs scan {shlex.quote(path)} --explain says why"
-        )
+        parts += map(visible, _unmatched(index, path))
     parts += ["", *_next(index, path)]
     return "\n".join(parts)
 
@@ -116,6 +163,7 @@ def facts(index: PlateIndex) -> list[tuple[str, str]]:
     channels = ", ".join(f"{channel.number} {visible(channel.name)}" for channel in index.channels)
     rows = [
         ("plate", visible(index.name)),
+        *((name.replace("_", " "), visible(told)) for name in TOLD if (told := getattr(index, name))),
         ("microscope", visible(index.microscope + (f": {index.why}" if index.why else ""))),
         ("wells", f"{len(index.wells)} of {facts['rows']} × {facts['columns']}"),
         ("sites", str(facts["sites"])),
@@ -126,7 +174,7 @@ def facts(index: PlateIndex) -> list[tuple[str, str]]:
         ("size", f"{size(raw_bytes(index))} of pixels"),
     ]
     if len(index.acquisitions) > 1:
-        rows.insert(6, ("passes", ", ".join(acquisition.name for acquisition in index.acquisitions)))
+        rows.insert(-3, ("passes", ", ".join(acquisition.name for acquisition in index.acquisitions)))
     return rows
 
 
@@ -153,6 +201,41 @@ def _mark(planes: tuple[Plane, ...]) -> str:
     if here == len(planes):
         return "whole"
     return "partly" if any(plane.state is PlaneState.PRESENT for plane in planes) else "none"
+
+
+def _absent(index: PlateIndex) -> Iterator[str]:
+    """Yield how many planes of each state are not there, with the first of them and where they belong."""
+    for state in LOST:
+        planes = [plane for plane in index.planes if plane.state is state]
+        if planes:
+            shown = ", ".join(plane.source.path if plane.source else plane.name for plane in planes[:EXAMPLES])
+            wells = len({plane.well for plane in planes})
+            what = (
+                "a document names them and they are not there"
+                if state is PlaneState.MISSING
+                else "promised, never told"
+            )
+            yield (
+                f"{state.value.replace('_', ' ')}: {count(len(planes), 'plane')} in {count(wells, 'well')} ({what}), "
+                f"such as {shown}"
+            )
+
+
+def _unmatched(index: PlateIndex, path: str) -> Iterator[str]:
+    """Yield how many files are no plane, by reason, the most common first."""
+    reasons = Counter(_general(one.reason) for one in index.unmatched)
+    examples = {_general(one.reason): one for one in reversed(index.unmatched)}
+    yield f"{count(len(index.unmatched), 'file')} no plane (openhcs scan {shlex.quote(path)} --explain names each):"
+    for reason, number in reasons.most_common(EXAMPLES):
+        one = examples[reason]
+        yield f"  {number:,} such as {one.path}: {one.reason}"
+    if len(reasons) > EXAMPLES:
+        yield f"  and {sum(reasons.values()) - sum(n for _, n in reasons.most_common(EXAMPLES)):,} for other reasons"
+
+
+def _general(reason: str) -> str:
+    """Return a reason without what differs from file to file: numbers, and names with a dot in them."""
+    return " ".join("*" if "." in word or any(map(str.isdigit, word)) else word for word in reason.split())
 
 
 def _files(index: PlateIndex) -> Iterator[str]:

@@ -78,6 +78,8 @@ InFile = FileSource | SceneSource
 """Sources that lie in an image file."""
 Source = InFile | ZarrSource
 Key = tuple[int, int, int, int, int]
+COLOURS = "colours"
+"""Tag of an image in colours of which the brightness is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +194,7 @@ class Files(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageHeader:
-    """What the first page of an image says: ``description`` is a TIFF's, ``tags`` those of a MetaMorph stack."""
+    """What the first page of an image file says; ``description`` and ``tags`` are those of a TIFF."""
 
     shape: tuple[int, int]
     dtype: str
@@ -230,7 +232,7 @@ class PlateIndex:
     metadata_files
         vendor documents, relative to ``root``, to be kept verbatim.
     plate_type, barcode, instrument
-        the plate's product, its label, what recorded it; None where nobody told.
+        the plate's product, its label or the identifier its vendor keeps, what recorded it; None where nobody told.
     flat_fields
         profiles of light by channel number.
     """

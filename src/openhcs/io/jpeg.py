@@ -1,4 +1,4 @@
-"""JPEG: what its frame header says, and its pixels.
+"""JPEG: what its frame header says, and its pixels: of one in colours the brightness that is stored in it.
 
 Pixels are packed without a checksum: a file cut off is refused, a flipped bit in it cannot be told.
 """
@@ -8,9 +8,9 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from openhcs.core.plate import ImageHeader
+from openhcs.core.plate import COLOURS, ImageHeader
 from openhcs.errors import FormatError
-from openhcs.io.plane_data import check_page, check_said, grey
+from openhcs.io.plane_data import check_page, check_said
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -75,12 +75,11 @@ def _marker(file: BinaryIO) -> int | None:
 
 
 def read_header(file: BinaryIO, size: int, path: object) -> ImageHeader:
-    """Return what a JPEG says; the pixels of one in colours are looked at, as they may be grey."""
+    """Return what a JPEG says; the tag ``colours`` stands where its brightness will be read."""
     head = _checked(file, size, path)
-    if head.values > 1:
-        file.seek(0)
-        read_plane(file.read(), 0, path)
-    return ImageHeader(shape=head.shape, dtype="uint8" if head.bits <= 8 else "uint16", pages=1, description="")
+    dtype = "uint8" if head.bits <= 8 else "uint16"
+    tags = {COLOURS: True} if head.values > 1 else {}
+    return ImageHeader(shape=head.shape, dtype=dtype, pages=1, description="", tags=tags)
 
 
 def read_plane(data: bytes, page: int, path: object) -> Array:
@@ -93,7 +92,8 @@ def read_plane(data: bytes, page: int, path: object) -> Array:
     _checked(io.BytesIO(data), len(data), path)
     if END not in data[-TAIL:]:
         raise FormatError(f"{path} is cut off: a JPEG ends with a mark, and it is not there", path=path)
-    return grey(imagecodecs.jpeg8_decode(data), path)
+    pixels: Array = imagecodecs.jpeg8_decode(data, outcolorspace="GRAYSCALE")
+    return pixels
 
 
 def _checked(file: BinaryIO, size: int, path: object) -> JpegHead:

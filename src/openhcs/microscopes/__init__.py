@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, cast
 from openhcs.constants.constants import Microscope as Layout
 from openhcs.core.plate import PlateIndex
 from openhcs.errors import InputError, InvalidType, UnknownName, suggest
-from openhcs.microscopes.forms import all_forms, is_image
+from openhcs.microscopes.assemble import refuse_several
+from openhcs.microscopes.forms import all_forms, is_image, layout_of
 from openhcs.microscopes.limits import check_size
 from openhcs.microscopes.outline import Indexed, OpensLazily, Outline
 from openhcs.microscopes.protocol import Microscope, NotMine
@@ -42,8 +43,12 @@ TABLE = {
 }
 """Layout → ``module:Class``, in the order they are tried."""
 ENTRY_POINTS = "openhcs.microscopes"
+LOOKED_AT = 5
+"""Images of each folder whose names are asked which layout they are of."""
 OURS = ("ome_zarr", "openhcs_tiff")
 """Layouts of outputs: what lies beside them is not asked about."""
+FIRST_OF_VENDORS = next(name for name in TABLE if name not in OURS)
+"""From here on all files are listed; a plate of which a root document tells is opened without."""
 
 
 def load(name: str) -> Microscope:
@@ -92,6 +97,8 @@ def look(files: Files, microscope: Layout | str = Layout.AUTO, *, pattern: str |
         return _sure(_asked(load(name), name, files), name, files)
     reasons: dict[str, str] = {}
     for layout in [*(point.name for point in metadata.entry_points(group=ENTRY_POINTS)), *TABLE]:
+        if layout == FIRST_OF_VENDORS:
+            refuse_several(files, _of_different_layouts(files))
         found = _asked(load(layout), layout, files)
         if not isinstance(found, NotMine):
             _refuse_mixed(found, layout, files)
@@ -136,6 +143,21 @@ def _sure(found: Outline | NotMine, name: str, files: Files) -> Outline:
     return found
 
 
+def _of_different_layouts(files: Files) -> list[str]:
+    """Return the folders right in a folder that hold images, where these are named as different layouts name them."""
+    named: dict[str, list[str]] = {}
+    for file in files.list():
+        top, slash, rest = file.path.partition("/")
+        if not slash and is_image(top):
+            return []
+        if slash and is_image(rest) and ".zarr/" not in file.path:
+            bases = named.setdefault(top, [])
+            if len(bases) < LOOKED_AT:
+                bases.append(rest.rpartition("/")[2])
+    layouts = {name for bases in named.values() for base in bases for name in [layout_of(base)] if name is not None}
+    return list(named) if len(layouts) > 1 else []
+
+
 def _refuse_mixed(found: Outline, layout: str, files: Files) -> None:
     """Refuse a folder in which images that are no plane are named as another layout names its own."""
     if layout in OURS or not isinstance(found, Indexed):
@@ -144,7 +166,7 @@ def _refuse_mixed(found: Outline, layout: str, files: Files) -> None:
     for one in found.index().unmatched:
         base = one.path.rpartition("/")[2]
         if is_image(base) and not any(form.matches(base) for name, form in all_forms() if name == layout):
-            name = next((name for name, form in all_forms() if form.matches(base)), None)
+            name = layout_of(base)
             if name is not None:
                 others.setdefault(name, []).append(one.path)
     if others:

@@ -176,6 +176,9 @@ def _of_one_kind(
     if damaged:
         path, why = next(iter(damaged.items()))
         warnings.append(f"images that cannot be read: {len(damaged)}, such as {path}: {why}")
+    if headers.brightness:
+        number = len(headers.brightness)
+        warnings.append(f"images in colours, whose brightness is read: {number}, such as {headers.brightness[0]}")
     if not kinds and coloured:
         path, why = next(iter(coloured.items()))
         raise NotGrey(f"no image is grey: {why}. Save planes with one value per pixel.", path=path)

@@ -53,6 +53,11 @@ def all_forms() -> tuple[tuple[str, Form], ...]:
     return tuple((name, form) for name in TABLE for form in getattr(load(name), "forms", ()))
 
 
+def layout_of(base: str) -> str | None:
+    """Return the layout whose forms a file's name is of, None where it is of none."""
+    return next((name for name, form in all_forms() if form.matches(base)), None)
+
+
 def why_unmatched(path: str) -> str:
     """Return why a file is no plane of any layout, and the form its name is nearest to."""
     base = path.rpartition("/")[2]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from openhcs.core.plate import COLOURS
 from openhcs.errors import FormatError, NotGrey
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Headers:
         of files with more than one.
     damaged, coloured
         what is said of images that cannot be read, and of those of colours.
+    brightness
+        images in colours of which the brightness is read.
     """
 
     def __init__(self, files: Files) -> None:
@@ -45,6 +48,7 @@ class Headers:
         self.pages: dict[str, int] = {}
         self.damaged: dict[str, str] = {}
         self.coloured: dict[str, str] = {}
+        self.brightness: list[str] = []
 
     def __len__(self) -> int:
         return len(self.kinds) + len(self.damaged) + len(self.coloured)
@@ -76,6 +80,8 @@ class Headers:
                 self.damaged[path] = str(error)
             else:
                 self.kinds[path] = (header.dtype, header.shape)
+                if COLOURS in header.tags:
+                    self.brightness.append(path)
                 if header.pages > 1:
                     self.pages[path] = header.pages
 

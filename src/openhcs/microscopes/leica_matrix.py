@@ -87,9 +87,7 @@ class _Slide:
         self.home = held.found[0].home
         self.names = {one.name for one in held.found}
         self.fields = Fields(files, documents_of(files, self.home), self.names)
-        # A channel of which there is no image at all was left behind, so its planes are not missing.
-        channels = {name.c for name in self.names}
-        self.missing = {name: path for name, path in self.fields.absent.items() if name.c in channels}
+        self.missing = self.fields.absent
         every = self.names | self.missing.keys()
         self.width = max(name.x for name in every) + 1
         self.letters = _letters(every)
@@ -147,7 +145,7 @@ class _Slide:
 
     def _channels(self) -> Iterator[Channel]:
         first = self.fields.first
-        for number in {name.c or 0 for name in self.names}:
+        for number in {name.c or 0 for name in self.names | self.missing.keys()}:
             yield Channel(
                 number=number,
                 name=str(number),
@@ -197,9 +195,6 @@ class _Slide:
         return found
 
     def _warnings(self) -> Iterator[str]:
-        left = [path for name, path in self.fields.absent.items() if name not in self.missing]
-        if left:
-            yield f"images that documents name, of channels of which none is there: {len(left)}, such as {left[0]}"
         if len(self.passes) > 1:
             labels = ", ".join([self._label(one) for one in self.passes][:5])
             yield f"images at one place differ in loop or job and are acquisitions of their own: {labels}"

@@ -7,11 +7,13 @@ import json
 import pytest
 
 from openhcs.cli import main
+from openhcs.testing.synthetic import make_plate
 from unit.cli import cli_fakes as fakes
 
 KEYS = (
-    *("microscope", "name", "rows", "columns", "wells", "sites", "channels", "z", "t", "planes", "dtype"),
-    *("plane_shape", "pixel_size_um", "bytes", "unmatched"),
+    *("microscope", "why", "name", "path", "plate_type", "barcode", "instrument", "rows", "columns", "wells", "sites"),
+    *("channels", "acquisitions", "z", "t", "planes", "absent", "dtype", "plane_shape", "pixel_size_um", "z_step_um"),
+    *("bytes", "documents", "flat_fields", "warnings", "unmatched"),
 )
 
 
@@ -32,6 +34,7 @@ def test_json_has_the_promised_keys(scan) -> None:
     assert (told["rows"], told["columns"], told["sites"], told["z"], told["t"]) == (8, 12, 2, 1, 1)
     assert told["channels"] == ["DAPI", "FITC"]
     assert told["planes"] == {"present": 11, "missing": 1, "not_recorded": 0, "not_acquired": 0}
+    assert told["absent"] == [{"plane": "B03_s2_c2_z1_t1", "state": "missing"}]
     assert told["plane_shape"] == [100, 200]
     assert told["bytes"] == 11 * 100 * 200 * 2
     assert told["unmatched"] == [{"path": "notes.txt", "reason": "no image"}]
@@ -57,6 +60,23 @@ def test_missing_planes_are_counted_and_the_flag_is_named(scan) -> None:
     assert "11 present, 1 missing" in shown
     assert "B  ·  ·  ◐" in shown
     assert "--missing fill" in shown
+    assert "missing: 1 plane in 1 well (a document names them and they are not there), such as B03_s2_c2_z1_t1" in shown
+
+
+def test_files_that_are_no_plane_are_counted_by_reason(scan) -> None:
+    assert "1 such as notes.txt: no image" in scan()
+
+
+def test_each_of_several_plates_is_shown(tmp_path, capsys) -> None:
+    for name in ("one", "two"):
+        make_plate(tmp_path / name, wells=1, size=(16, 16))
+    assert main(["scan", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "holds 2 plates: one, two" in shown
+    assert f"openhcs convert {tmp_path}/one one.zarr" in shown
+    assert f"openhcs convert {tmp_path}/two two.zarr" in shown
+    assert main(["scan", str(tmp_path), "--json"]) == 0
+    assert [json.loads(line)["name"] for line in capsys.readouterr().out.splitlines()] == ["one", "two"]
 
 
 def test_explain_tells_of_every_file(scan) -> None:

@@ -14,6 +14,7 @@ from openhcs.io.folder import FolderFiles
 from openhcs.microscopes import detect
 from openhcs.microscopes.cellomics import Cellomics
 from openhcs.microscopes.protocol import NotMine
+from openhcs.testing.image_kinds import c01, cellomics_dib
 from openhcs.testing.synthetic import make_plate
 
 
@@ -85,6 +86,16 @@ def test_images_of_another_microscope_are_refused_and_left_out_when_chosen(tmp_p
         detect(FolderFiles(tmp_path))
     assert len(detect(FolderFiles(tmp_path), "cellomics").planes) == 1
     assert len(detect(FolderFiles(tmp_path), "sbs").planes) == 3
+
+
+@pytest.mark.parametrize(("suffix", "encode"), [("C01", c01), ("DIB", cellomics_dib)])
+def test_planes_of_a_bitmap_are_a_stack(tmp_path, suffix, encode):
+    stack = np.arange(60, dtype=np.uint16).reshape(3, 4, 5)
+    (tmp_path / f"P_A01f00d0.{suffix}").write_bytes(encode(stack))
+    index = read(tmp_path, "cellomics")
+    assert [(plane.z, plane.source.page) for plane in index.planes] == [(1, 0), (2, 1), (3, 2)]
+    assert index.pixel_size_um == (1.0, 1.0)
+    assert not index.warnings
 
 
 def test_pages_of_a_tiff_are_told(tmp_path):

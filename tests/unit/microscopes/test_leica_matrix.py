@@ -125,13 +125,12 @@ def test_a_job_of_which_nothing_is_there_is_an_acquisition_where_documents_name_
     assert {plane.acquisition for plane in index.planes if plane.state is PlaneState.MISSING} == {1}
 
 
-def test_a_channel_left_behind_is_told_and_not_missing(made):
+def test_a_channel_of_which_no_image_is_there_is_missing(made):
     for path in made.rglob("*--C01.ome.tif"):
         path.unlink()
     index = detect(FolderFiles(made))
-    assert index.states[PlaneState.MISSING] == 0
-    assert len(index.channels) == 1
-    assert index.warnings[0].startswith("images that documents name, of channels of which none is there: 32, such as")
+    assert index.states[PlaneState.MISSING] == index.states[PlaneState.PRESENT] == 32
+    assert len(index.channels) == 2
 
 
 def test_a_damaged_document_is_told_and_the_others_are_read(made):
