@@ -43,6 +43,7 @@ def assemble(
     left_out: Iterable[Unmatched] = (),
     warnings: Iterable[str] = (),
     headers: Headers | None = None,
+    promised: bool = False,
     **facts: Any,
 ) -> PlateIndex:
     """Return the index of a plate.
@@ -61,6 +62,9 @@ def assemble(
         files known to be no plane, each with its reason.
     headers
         of the planes' files, where they have been read.
+    promised
+        whether a document says what there is to be: images of another size or dtype then stay planes, for
+        reading them must fail, and are not left out.
     facts
         further fields of `PlateIndex`; ``dtype`` and ``plane_shape`` count where no plane can be read.
 
@@ -71,7 +75,7 @@ def assemble(
     """
     told = list(warnings)
     kept, copies = _once(files, planes)
-    kept, odd = _of_one_kind(kept, _look(files, kept) if headers is None else headers, facts, told)
+    kept, odd = _of_one_kind(kept, _look(files, kept) if headers is None else headers, facts, told, promised=promised)
     used = {plane.source.path for plane in kept if isinstance(plane.source, InFile)}
     kept_documents = tuple(dict.fromkeys(documents))
     unmatched = [*left_out, *copies, *odd]
@@ -166,7 +170,7 @@ def _same(files: Files, one: FileSource, other: FileSource) -> bool:
 
 
 def _of_one_kind(
-    planes: list[Plane], headers: Headers, facts: dict[str, Any], warnings: list[str]
+    planes: list[Plane], headers: Headers, facts: dict[str, Any], warnings: list[str], *, promised: bool
 ) -> tuple[list[Plane], list[Unmatched]]:
     """Return the planes of the most common size and dtype, which ``facts`` then tell, and the other files.
 
@@ -185,16 +189,19 @@ def _of_one_kind(
     if not kinds:
         return planes, []
     usual = Counter(kinds.values()).most_common(1)[0][0]
-    promised = facts.get("plane_shape")
+    said = facts.get("plane_shape")
     facts["dtype"], facts["plane_shape"] = usual
-    if promised is not None and promised != usual[1]:
-        warnings.append(f"images are {size_text(usual[1])} pixels (y × x) and the documents say {size_text(promised)}")
+    if said is not None and said != usual[1]:
+        warnings.append(f"images are {size_text(usual[1])} pixels (y × x) and the documents say {size_text(said)}")
     odd = {
         path: f"{kind_text(kind)} where most are {kind_text(usual)}" for path, kind in kinds.items() if kind != usual
     } | dict.fromkeys(coloured, COLOURED)
     if odd:
         path, reason = next(iter(odd.items()))
-        warnings.append(f"images of another kind are left out: {len(odd)}, such as {path}: {reason}")
+        done = "cannot be read" if promised else "are left out"
+        warnings.append(f"images of another kind {done}: {len(odd)}, such as {path}: {reason}")
+    if promised:
+        return planes, []
     reasons = [Unmatched(path=path, reason=reason) for path, reason in odd.items()]
     return [plane for plane in planes if plane.source is None or plane.source.path not in odd], reasons
 

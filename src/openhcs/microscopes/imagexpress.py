@@ -161,7 +161,8 @@ class _Plate:
             acquisitions=tuple(_acquisition(number, start) for number in sorted({one.acquisition for one in planes})),
             shape=(protocol.rows, protocol.columns) if protocol else None,
             documents=promise.documents,
-            left_out=[*copies, *settled.copies, *promise.copies, *self._thumbs()],
+            left_out=[*copies, *settled.copies, *self._thumbs()],
+            promised=protocol is not None,
             warnings=[*promise.warnings, *settled.warnings, *self.warnings, *told.warnings],
             **facts,
         )

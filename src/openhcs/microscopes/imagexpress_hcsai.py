@@ -131,6 +131,7 @@ class _Run:
             shape=(jdce.rows, jdce.columns) if jdce and jdce.rows and jdce.columns else None,
             documents=self._documents(),
             left_out=left_out,
+            promised=jdce is not None,
             warnings=self.warnings,
             pixel_size_um=jdce.pixel_size_um if jdce else None,
             z_step_um=jdce.z_step_um if jdce else None,

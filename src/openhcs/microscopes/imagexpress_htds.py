@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from openhcs.core.plate import Plane, PlaneState, Unmatched
+from openhcs.core.plate import Plane, PlaneState
 from openhcs.core.wells import well_key
 from openhcs.microscopes.htd import parse_htd
 from openhcs.microscopes.imagexpress_names import parse_folder
@@ -34,7 +34,6 @@ class Promise:
     path: str | None = None
     protocol: Protocol | None = None
     documents: list[str] = field(default_factory=list)
-    copies: list[Unmatched] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -63,20 +62,16 @@ def find_htd(files: Files, htds: Sequence[FileSource], home: str, plate: str) ->
     chosen = min(near, key=lambda htd: (_stem(htd.path) != plate, htd.path.count("/"), htd.path))
     data = files.read_bytes(chosen.path)
     found.path, found.protocol = chosen.path, parse_htd(data, chosen.path)
-    found.documents.append(chosen.path)
     others = [htd for htd in near if htd.path != chosen.path]
-    for number, htd in enumerate(others):
-        alike = htd.size == chosen.size
-        if alike and number < MOST_COMPARED:
-            alike = files.read_bytes(htd.path) == data
-        if alike:
-            found.copies.append(Unmatched(path=htd.path, reason=f"a copy of {chosen.path}"))
-        else:
-            found.documents.append(htd.path)
-    if len(found.documents) > 1:
+    found.documents += [chosen.path, *(htd.path for htd in others)]
+    differing = [
+        htd.path
+        for number, htd in enumerate(others)
+        if htd.size != chosen.size or (number < MOST_COMPARED and files.read_bytes(htd.path) != data)
+    ]
+    if differing:
         found.warnings.append(
-            f"HTD files differ: {chosen.path} is read, {len(found.documents) - 1} others are not, such as "
-            f"{found.documents[1]}"
+            f"HTD files differ: {chosen.path} is read, {len(differing)} others are not, such as {differing[0]}"
         )
     if not found.protocol.whole:
         found.warnings.append(f"{chosen.path} has no EndFile at its end: it may be cut short and promise too little")

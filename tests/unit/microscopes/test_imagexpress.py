@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 
+import numpy as np
 import pytest
 
 from imagexpress_exports import htd, image, index_of, moment, present, put
@@ -14,6 +15,7 @@ from openhcs.microscopes import imagexpress_facts, look
 from openhcs.microscopes.forms import all_forms
 from openhcs.microscopes.imagexpress import ImageXpress
 from openhcs.microscopes.protocol import NotMine
+from openhcs.testing.scene import encode_tiff
 from openhcs.testing.synthetic import make_plate
 
 WELL_A01 = {"WellsSelection1": "TRUE"}
@@ -173,11 +175,8 @@ def test_of_several_htds_the_one_named_as_the_images_is_read(tmp_path):
     put(tmp_path, "elsewhere/P.HTD", own)
     index = index_of(tmp_path)
     assert index.states[PlaneState.NOT_RECORDED] == 1
-    assert index.metadata_files == ("P.HTD", "A.HTD")
-    assert {one.path: one.reason for one in index.unmatched if one.path.endswith("HTD")} == {
-        "TimePoint_1/P.HTD": "a copy of P.HTD",
-        "elsewhere/P.HTD": "no image",
-    }
+    assert index.metadata_files == ("P.HTD", "A.HTD", "TimePoint_1/P.HTD")
+    assert [one.path for one in index.unmatched if one.path.endswith("HTD")] == ["elsewhere/P.HTD"]
     assert "HTD files of other folders are not read: 1" in index.warnings[0]
     assert "HTD files differ: P.HTD is read, 1 others are not, such as A.HTD" in index.warnings[1]
 
@@ -233,6 +232,20 @@ def test_a_damaged_image_stays_a_plane_and_is_told(tmp_path):
     index = index_of(tmp_path)
     assert present(index) == {(0, 1, 1, 1), (0, 2, 1, 1)}
     assert "cannot be read: 1, such as P_A01_w2.TIF" in index.warnings[0]
+
+
+def test_an_image_of_another_size_stays_a_plane_where_it_was_promised(tmp_path):
+    for well in ("A01", "A02"):
+        put(tmp_path, f"P_{well}.TIF", image(1))
+    put(tmp_path, "P_A03.TIF", encode_tiff(np.zeros((4, 4), np.uint16)))
+    index = index_of(tmp_path)
+    assert index.wells == ("A01", "A02")
+    assert "of another kind are left out: 1, such as P_A03.TIF" in index.warnings[0]
+    put(tmp_path, "P.HTD", htd(WellsSelection1="TRUE, TRUE, TRUE"))
+    index = index_of(tmp_path)
+    assert index.wells == ("A01", "A02", "A03")
+    assert "of another kind cannot be read: 1, such as P_A03.TIF" in index.warnings[0]
+    assert index.plane_shape == (8, 8)
 
 
 def test_two_vendors_in_one_folder_are_refused(tmp_path):
