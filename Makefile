@@ -43,6 +43,7 @@ bench: $(VENV)/.test
 	@$(BIN)/python bench/compare.py $(ARGS)
 	@$(BIN)/python bench/ome_zarr.py $(ARGS)
 	@$(BIN)/python bench/pipelines.py $(ARGS)
+	@$(BIN)/python bench/index.py $(filter --quick,$(ARGS))
 	@$(BIN)/python bench/memory.py $(filter --quick,$(ARGS))
 
 $(VENV)/bin/python:

@@ -12,7 +12,7 @@ from openhcs.errors import FormatError
 from openhcs.microscopes.flatfield import read_flat_field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from openhcs.core.plate import FlatField
     from openhcs.microscopes.harmony_model import HarmonyImage, HarmonyIndex
@@ -41,11 +41,11 @@ def channels_of(index: HarmonyIndex) -> tuple[Channel, ...]:
     )
 
 
-def flat_fields_of(index: HarmonyIndex) -> tuple[dict[int, FlatField], list[str]]:
+def flat_fields_of(profiles: Mapping[int, str]) -> tuple[dict[int, FlatField], list[str]]:
     """Return the Background profiles that are polynomials, and what is wrong with those that cannot be read."""
     found: dict[int, FlatField] = {}
     wrong = []
-    for number, text in sorted(index.profiles.items()):
+    for number, text in sorted(profiles.items()):
         try:
             field = read_flat_field(text)
         except FormatError as error:

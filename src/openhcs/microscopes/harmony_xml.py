@@ -22,7 +22,7 @@ from openhcs.microscopes.harmony_model import (
     Record,
 )
 from openhcs.microscopes.harmony_records import CLOSING, LIST, Patterns, is_utf8
-from openhcs.microscopes.xml_reader import MAX_DEPTH, new_parser, telling
+from openhcs.microscopes.xml_reader import MAX_DEPTH, new_parser, parse_xml, telling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,6 +92,31 @@ def names_images(data: bytes, path: str) -> bool:
     except _Enough:
         return True
     return False
+
+
+def profile_texts(data: bytes, path: str) -> dict[int, str]:
+    """Return the texts of flat-field profiles by channel, of a document of whatever root.
+
+    Raises
+    ------
+    FormatError
+        it is damaged, or a channel is no number.
+    """
+    found: dict[int, str] = {}
+    parts: list[str] = []
+    channel: list[Record] = []
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        parts.clear()
+        if name == "Entry":
+            channel[:] = [Record(attributes, "a map's entry", path)]
+
+    def end(name: str) -> None:
+        if name == "FlatfieldProfile" and channel:
+            found.setdefault(channel[0].whole("ChannelID"), "".join(parts).strip())
+
+    parse_xml(data, path, start, end, parts.append)
+    return found
 
 
 @dataclass(slots=True)

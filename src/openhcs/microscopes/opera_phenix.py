@@ -32,7 +32,7 @@ from openhcs.microscopes.harmony_files import (
     plate_of_image,
     plate_of_index,
 )
-from openhcs.microscopes.harmony_xml import names_images, parse_harmony
+from openhcs.microscopes.harmony_xml import names_images, parse_harmony, profile_texts
 from openhcs.microscopes.protocol import NotMine
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from openhcs.microscopes.harmony_model import HarmonyImage, HarmonyIndex
 
 INDEX_LIMIT = 2**30
+PROFILES = "ffc_profile"
 SMALL = 20
 """A file smaller than one in so many of what is usual holds hardly an image."""
 NO_INDEX = (
@@ -143,8 +144,10 @@ def _indexed(files: Files, path: str, index: HarmonyIndex) -> PlateIndex:
             path=path,
         )
     images, acquisitions, warnings = _apart(_told(files, path, index), index.start_time)
-    flat_fields, wrong = facts.flat_fields_of(index)
     home = plate_of_index(path)
+    documents = [one.path for one in files.list() if one.path.lower().endswith(".xml") and is_below(one.path, home)]
+    profiles, damaged = (index.profiles, []) if index.profiles else _profiles(files, documents, index)
+    flat_fields, wrong = facts.flat_fields_of(profiles)
     used = {image.source.path for image in images if image.source}
     unnamed = [
         file.path
@@ -162,11 +165,9 @@ def _indexed(files: Files, path: str, index: HarmonyIndex) -> PlateIndex:
         channels=facts.channels_of(index),
         acquisitions=tuple(acquisitions.values()),
         shape=(index.rows or 0, index.columns or 0),
-        documents=[
-            file.path for file in files.list() if file.path.lower().endswith(".xml") and is_below(file.path, home)
-        ],
+        documents=documents,
         left_out=[Unmatched(path=one, reason=f"{path} does not name it") for one in unnamed],
-        warnings=(*facts.oddities_of(index), *wrong, *warnings, *_small(images)),
+        warnings=(*facts.oddities_of(index), *damaged, *wrong, *warnings, *_small(images)),
         why=f"{path} is a Harmony index of {len(index.images)} images"
         + (f" ({index.instrument})" if index.instrument else ""),
         pixel_size_um=facts.pixel_size_of(index),
@@ -179,6 +180,21 @@ def _indexed(files: Files, path: str, index: HarmonyIndex) -> PlateIndex:
         instrument=index.instrument,
         flat_fields=flat_fields,
     )
+
+
+def _profiles(files: Files, documents: Iterable[str], index: HarmonyIndex) -> tuple[dict[int, str], list[str]]:
+    """Return the flat-field profiles that stand in documents of their own, as older exports have them."""
+    found: dict[int, str] = {}
+    damaged = []
+    for path in documents:
+        if posixpath.basename(posixpath.dirname(path)).lower() == PROFILES:
+            try:
+                told = profile_texts(files.read_bytes(path), posixpath.join(files.root, path))
+            except FormatError as error:
+                damaged.append(str(error))
+            else:
+                found = {number: text for number, text in told.items() if number in index.channels} | found
+    return found, damaged
 
 
 def _told(files: Files, path: str, index: HarmonyIndex) -> list[_Image]:

@@ -84,6 +84,11 @@ def test_a_quoted_name_may_hold_anything(name: str) -> None:
     assert parse_profiles(PROFILE.replace("Alexa 647", json.dumps(name)))["ChannelName"] == name
 
 
+def test_a_name_within_a_profile_ends_with_it() -> None:
+    text = "{Background: {Quality: 1.0, ChannelName: a}, Channel: 1}"
+    assert parse_profiles(text) == {"Background": {"Quality": 1, "ChannelName": "a"}, "Channel": 1}
+
+
 def test_the_json_spelling_is_read_too() -> None:
     as_json = json.dumps(parse_profiles(PROFILE)).replace("Infinity", '"INF"')
     assert read_flat_field(as_json) == read_flat_field(PROFILE)
@@ -163,3 +168,23 @@ def test_a_profile_of_no_channel_is_left_alone(tmp_path: Path) -> None:
     plate = small(tmp_path / "P1")
     edit_index(plate, 'Entry ChannelID="2"', 'Entry ChannelID="9"')
     assert sorted(read(plate).flat_fields) == [1]
+
+
+def test_profiles_in_documents_of_their_own_are_read_where_the_index_has_none(tmp_path: Path) -> None:
+    plate = small(tmp_path / "P1")
+    fields = read(plate).flat_fields
+    path = plate / "Images" / "Index.idx.xml"
+    maps = path.read_text("utf-8-sig").partition("<Maps>")[2].partition("</Maps>")[0]
+    edit_index(plate, maps, "")
+    assert read(plate).flat_fields == {}
+    (plate / "FFC_Profile").mkdir()
+    document = plate / "FFC_Profile" / "FFC_Profile_Measurement 1.xml"
+    document.write_text(f'<FFC xmlns="http://www.perkinelmer.com/PEHH/HarmonyV5">{maps}</FFC>', "utf-8")
+    index = read(plate)
+    assert index.flat_fields == fields
+    assert len(fields) == 2
+    assert "FFC_Profile/FFC_Profile_Measurement 1.xml" in index.metadata_files
+    document.write_text(f"<FFC>{maps}", "utf-8")
+    assert read(plate).flat_fields == {}
+    (warning,) = read(plate).warnings
+    assert "FFC_Profile_Measurement 1.xml: line " in warning

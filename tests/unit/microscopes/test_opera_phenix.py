@@ -131,6 +131,15 @@ def test_time_points_are_counted_from_one_whether_they_begin_at_0_or_1(tmp_path:
     assert read(plate).axes() == first.axes() == ((1, 2), (1, 2), (1,))
 
 
+@pytest.mark.parametrize("first", [0, 1, 3])
+def test_time_points_of_files_with_other_names_count_from_one(tmp_path: Path, first: int) -> None:
+    plate = small(tmp_path / "P1", channels=("A",), t=2)
+    for t in (2, 1):
+        edit_index(plate, f"<TimepointID>{t - 1}<", f"<TimepointID>{t - 1 + first}<")
+        edit_index(plate, FIRST.replace("sk1", f"sk{t}"), f"{t}.tiff")
+    assert [(plane.t, path_of(plane)) for plane in read(plate).planes] == [(1, "Images/1.tiff"), (2, "Images/2.tiff")]
+
+
 @pytest.mark.parametrize("indexed", [True, False])
 def test_frames_of_a_fast_series_run_on_in_time(tmp_path: Path, indexed: bool) -> None:
     plate = small(tmp_path / "P1", channels=("A",), t=2)
