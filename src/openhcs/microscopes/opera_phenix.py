@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from openhcs.core.plate import Files, FileSource, PlateIndex
     from openhcs.microscopes.harmony_model import HarmonyImage, HarmonyIndex
 
-INDEX_LIMIT = 2**30
+INDEX_LIMIT, PER_FILE = 2**28, 2**12
+"""Bytes an index may have: so many, or more where so many for each file that is there are more."""
 PROFILES = "ffc_profile"
 SMALL = 20
 """A file smaller than one in so many of what is usual holds hardly an image."""
@@ -78,7 +79,7 @@ class OperaPhenix:
             the index is damaged or names no image, or two images of one place differ.
         """
         for path in _indexes(files):
-            index = parse_harmony(files.read_bytes(path, limit=INDEX_LIMIT), posixpath.join(files.root, path))
+            index = parse_harmony(*_read(files, path))
             if index is not None:
                 return _indexed(files, path, index)
         named = _named(files)
@@ -98,13 +99,15 @@ def _indexes(files: Files) -> list[str]:
     every = [path for paths in homes.values() for path in paths]
     if len(every) < 2:
         return every
-    whole = {home: [path for path in paths if _names_images(files, path)] for home, paths in homes.items()}
+    whole = {home: [path for path in paths if names_images(*_read(files, path))] for home, paths in homes.items()}
     refuse_several(files, [home for home, paths in whole.items() if paths])
     return [path for paths in whole.values() for path in paths] or every
 
 
-def _names_images(files: Files, path: str) -> bool:
-    return names_images(files.read_bytes(path, limit=INDEX_LIMIT), posixpath.join(files.root, path))
+def _read(files: Files, path: str) -> tuple[bytes, str]:
+    """Return the bytes of an index, and its whole path."""
+    limit = max(INDEX_LIMIT, PER_FILE * len(files.list()))
+    return files.read_bytes(path, limit=limit), posixpath.join(files.root, path)
 
 
 def _named(files: Files) -> list[_Image]:

@@ -232,10 +232,12 @@ def test_an_index_without_images_is_refused_by_name(tmp_path: Path) -> None:
         OperaPhenix().index(FolderFiles(tmp_path))
 
 
-def test_an_index_larger_than_allowed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_index_larger_than_its_files_explain_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plate = small(tmp_path / "P1")
     monkeypatch.setattr("openhcs.microscopes.opera_phenix.INDEX_LIMIT", 1000)
-    with pytest.raises(FormatError, match=r"Index\.idx\.xml has \d+ bytes; such a file has no more than 1000"):
+    assert len(read(plate).planes) == 2
+    monkeypatch.setattr("openhcs.microscopes.opera_phenix.PER_FILE", 500)
+    with pytest.raises(FormatError, match=r"Index\.idx\.xml has \d+ bytes; such a file has no more than 1500"):
         OperaPhenix().index(FolderFiles(plate))
 
 
