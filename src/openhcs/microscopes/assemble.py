@@ -10,6 +10,7 @@ from openhcs.core.plate import (
     Channel,
     FileSource,
     InFile,
+    Plane,
     PlaneState,
     PlateIndex,
     Unmatched,
@@ -21,9 +22,9 @@ from openhcs.microscopes.forms import why_unmatched
 from openhcs.microscopes.headers import Headers, kind_text, size_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
-    from openhcs.core.plate import Files, Plane
+    from openhcs.core.plate import Files, Key
 
 COPY_LIMIT = 2**30
 COLOURED = "an image of colours, and a plane has one value per pixel"
@@ -116,6 +117,15 @@ def _others(paths: Iterable[str]) -> list[Unmatched]:
         else:
             reasons[path] = why_unmatched(path)
     return [Unmatched(path=path, reason=reason) for path, reason in reasons.items()]
+
+
+def not_recorded(promised: Iterable[tuple[str, Key]], there: Collection[tuple[str, Key]]) -> Iterator[Plane]:
+    """Yield a plane for each promised place, (well, key), that no file or record is of."""
+    for well, key in promised:
+        if (well, key) not in there:
+            acquisition, site, t, channel, z = key
+            state = PlaneState.NOT_RECORDED
+            yield Plane(well=well, site=site, channel=channel, z=z, t=t, acquisition=acquisition, state=state)
 
 
 def refuse_several(files: Files, places: Iterable[str]) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from openhcs.core.plate import Plane, PlaneState
+from openhcs.microscopes.assemble import not_recorded
 from openhcs.microscopes.limits import check_promise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from openhcs.core.plate import Key, Plane
     from openhcs.microscopes.hcsai_table import Row
     from openhcs.microscopes.hcsai_units import Unit
 
@@ -38,33 +39,27 @@ def promised_planes(units: Sequence[Unit], planes: Sequence[Plane], root: str) -
     FormatError
         there are absurdly many.
     """
-    there = {(plane.well, plane.site, plane.acquisition, plane.channel, plane.t, plane.z) for plane in planes}
+    there = {(plane.well, plane.key) for plane in planes}
     return [plane for unit in units for plane in _of_unit(unit, units, there, root)]
 
 
-def _of_unit(
-    unit: Unit, units: Sequence[Unit], there: set[tuple[str, int, int, int, int, int]], root: str
-) -> Iterator[Plane]:
+def _of_unit(unit: Unit, units: Sequence[Unit], there: set[tuple[str, Key]], root: str) -> Iterable[Plane]:
     if unit.jdce is None or not unit.images:
-        return
+        return ()
     axes = list(_axes(unit, units))
     places = sorted({(image.row.well, image.row.site) for image in unit.images})
     promised = len(places) * sum(len(ts) * len(zs) for _, _, ts, zs in axes)
     check_promise(promised, len(unit.images), f"{root}/{unit.document}")
-    for well, site in places:
-        for wave, acquisition, ts, zs in axes:
-            for t in ts:
-                for z in zs:
-                    if (well, site, acquisition, wave, t, z) not in there:
-                        yield Plane(
-                            well=well,
-                            site=site,
-                            channel=wave,
-                            z=z,
-                            t=t,
-                            acquisition=acquisition,
-                            state=PlaneState.NOT_RECORDED,
-                        )
+    return not_recorded(
+        (
+            (well, (acquisition, site, t, wave, z))
+            for well, site in places
+            for wave, acquisition, ts, zs in axes
+            for t in ts
+            for z in zs
+        ),
+        there,
+    )
 
 
 def _axes(unit: Unit, units: Sequence[Unit]) -> Iterator[Axes]:

@@ -6,8 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from openhcs.core.plate import Plane, PlaneState
 from openhcs.core.wells import well_key
+from openhcs.microscopes.assemble import not_recorded
 from openhcs.microscopes.htd import parse_htd
 from openhcs.microscopes.imagexpress_names import parse_folder
 from openhcs.microscopes.imagexpress_waves import PLANES, PROJECTIONS
@@ -16,7 +16,7 @@ from openhcs.microscopes.limits import check_promise
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from openhcs.core.plate import Files, FileSource
+    from openhcs.core.plate import Files, FileSource, Plane
     from openhcs.microscopes.htd import Protocol
     from openhcs.microscopes.imagexpress_waves import Settled, Spot
 
@@ -142,22 +142,17 @@ def promised_planes(protocol: Protocol, settled: Settled, document: str) -> Iter
     ]
     of_a_site = sum(len(times) * len(planes) for _, _, times, planes in axes)
     check_promise(len(protocol.wells) * len(sites) * of_a_site, len(spots), document)
-    there = {(spot.well, spot.site, spot.acquisition, spot.wave, spot.t, spot.z) for spot in spots}
-    for well in protocol.wells:
-        for site in sites:
-            for acquisition, wave, ts, zs in axes:
-                for t in ts:
-                    for z in zs:
-                        if (well, site, acquisition, wave, t, z) not in there:
-                            yield Plane(
-                                well=well,
-                                site=site,
-                                channel=wave,
-                                z=z,
-                                t=t,
-                                acquisition=acquisition,
-                                state=PlaneState.NOT_RECORDED,
-                            )
+    return not_recorded(
+        (
+            (well, (acquisition, site, t, wave, z))
+            for well in protocol.wells
+            for site in sites
+            for acquisition, wave, ts, zs in axes
+            for t in ts
+            for z in zs
+        ),
+        {(spot.well, (spot.acquisition, spot.site, spot.t, spot.wave, spot.z)) for spot in spots},
+    )
 
 
 def _sites(protocol: Protocol, spots: Iterable[Spot]) -> tuple[int, ...]:
