@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape, quoteattr
 import numpy as np
 
 from openhcs.core.wells import parse_well
-from openhcs.microscopes.yokogawa_names import CvName, format_cv
+from openhcs.microscopes.yokogawa.names import CvName, format_cv
 from openhcs.testing.scene import encode_tiff
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from openhcs.io.folder import FolderFiles
 from openhcs.io.tiff import encode_ome_tiff, read_plane_into
 from openhcs.io.zarr_document import load_json, parse_document
 from openhcs.microscopes import TABLE, detect
-from openhcs.microscopes.flatfield import read_flat_field
-from openhcs.microscopes.harmony_xml import parse_harmony
+from openhcs.microscopes.harmony.flatfield import read_flat_field
+from openhcs.microscopes.harmony.index_xml import parse_harmony
 from openhcs.microscopes.patterns import Pattern
 from openhcs.ngff import parse
 from openhcs.steps.profiles import illumination_of

@@ -15,16 +15,16 @@ from openhcs.errors import OpenHCSError
 from openhcs.io.zarr_array import open_handle
 from openhcs.ledger.ledger import Ledger
 from openhcs.ledger.sealed import seal
-from openhcs.microscopes.hcsai_table import parse_table
-from openhcs.microscopes.htd import parse_htd
-from openhcs.microscopes.jdce import parse_jdce
-from openhcs.microscopes.leica_xml import parse_field, parse_tiles
-from openhcs.microscopes.metaseries import parse_metaseries
-from openhcs.microscopes.micro_manager_text import parse_metadata
-from openhcs.microscopes.ome_xml import parse_ome
-from openhcs.microscopes.scanr_documents import parse_descriptor, parse_log
-from openhcs.microscopes.yokogawa_protocol import parse_protocol
-from openhcs.microscopes.yokogawa_xml import parse_records
+from openhcs.microscopes.hcsai.jdce import parse_jdce
+from openhcs.microscopes.hcsai.table import parse_table
+from openhcs.microscopes.leica.xml import parse_field, parse_tiles
+from openhcs.microscopes.metaxpress.htd import parse_htd
+from openhcs.microscopes.metaxpress.metaseries import parse_metaseries
+from openhcs.microscopes.micromanager.text import parse_metadata
+from openhcs.microscopes.olympus.documents import parse_descriptor, parse_log
+from openhcs.microscopes.ome.xml import parse_ome
+from openhcs.microscopes.yokogawa.protocol import parse_protocol
+from openhcs.microscopes.yokogawa.xml import parse_records
 from openhcs.run.close import close
 from openhcs.run.status import status
 

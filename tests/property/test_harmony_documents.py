@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openhcs.errors import FormatError
-from openhcs.microscopes.flatfield import KEYS, parse_profiles
-from openhcs.microscopes.harmony_xml import parse_harmony
+from openhcs.microscopes.harmony.flatfield import KEYS, parse_profiles
+from openhcs.microscopes.harmony.index_xml import parse_harmony
 
 NUMBERS = st.sampled_from(["1", "2", "12", "012", " 3 ", "99", "100", "", "-1", "1.5", "&#49;", "<!-- -->1", "x"])
 REALS = st.sampled_from(["0", "-0.000322907", "1E-06", "INF", "NaN", "", " 2e3 ", "1e999", "0x1", "١"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openhcs.microscopes.harmony_files import Name, format_name, parse_name
+from openhcs.microscopes.harmony.files import Name, format_name, parse_name
 
 names = st.builds(
     Name,

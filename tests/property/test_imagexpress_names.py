@@ -10,9 +10,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from openhcs.core.wells import well_name
-from openhcs.microscopes import hcsai_units
 from openhcs.microscopes.forms import all_forms
-from openhcs.microscopes.imagexpress_names import FORMS, TOP, Name, is_certain, parse_folder, parse_name
+from openhcs.microscopes.hcsai import units as hcsai_units
+from openhcs.microscopes.metaxpress.names import FORMS, TOP, Name, is_certain, parse_folder, parse_name
 
 plates = st.text(string.ascii_letters + string.digits + "_- #µ", min_size=1, max_size=20)
 wells = st.builds(well_name, st.integers(0, 31), st.integers(0, 47))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openhcs.errors import FormatError
-from openhcs.microscopes.micro_manager_names import (
+from openhcs.microscopes.micromanager.names import (
     PlaneName,
     StackName,
     format_plane,
@@ -18,7 +18,7 @@ from openhcs.microscopes.micro_manager_names import (
     parse_stack,
     parse_text,
 )
-from openhcs.microscopes.micro_manager_text import parse_metadata
+from openhcs.microscopes.micromanager.text import parse_metadata
 
 numbered = st.builds(
     PlaneName,

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from openhcs.core.plate import PlaneState
 from openhcs.core.wells import well_name
 from openhcs.errors import FormatError
-from openhcs.microscopes.ome_files import Finder, Told
-from openhcs.microscopes.ome_model import OmeBlock, OmeDocument, OmeImage
-from openhcs.microscopes.ome_planes import Locator
-from openhcs.microscopes.ome_xml import ORDERS, parse_ome
+from openhcs.microscopes.ome.files import Finder, Told
+from openhcs.microscopes.ome.model import OmeBlock, OmeDocument, OmeImage
+from openhcs.microscopes.ome.planes import Locator
+from openhcs.microscopes.ome.xml import ORDERS, parse_ome
 from openhcs.microscopes.position_names import Named, format_position, parse_position
 
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), max_size=20)

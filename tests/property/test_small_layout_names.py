@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openhcs.core.wells import parse_well, row_name, well_name
-from openhcs.microscopes import cellomics, embl_almf, leica_names, sbs, scanr_names
+from openhcs.microscopes import cellomics, embl_almf, sbs
 from openhcs.microscopes.forms import all_forms
+from openhcs.microscopes.leica import names as leica_names
+from openhcs.microscopes.olympus import names as scanr_names
 from openhcs.testing.layouts.cellomics import cellomics_file
 from openhcs.testing.layouts.embl_almf import almf_file
 from openhcs.testing.layouts.leica_matrix import leica_place

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openhcs.microscopes.yokogawa_names import (
+from openhcs.microscopes.yokogawa.names import (
     CqName,
     CvName,
     correction,

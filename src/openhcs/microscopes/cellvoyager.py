@@ -20,9 +20,9 @@ from openhcs.errors import FormatError, InputError
 from openhcs.microscopes.assemble import assemble, refuse_several
 from openhcs.microscopes.forms import Form, is_image
 from openhcs.microscopes.protocol import NotMine
-from openhcs.microscopes.yokogawa_files import NO_PLATE_ID, Finder, is_below, read_facts
-from openhcs.microscopes.yokogawa_measures import Clock, field_places, z_offsets, z_steps
-from openhcs.microscopes.yokogawa_names import (
+from openhcs.microscopes.yokogawa.files import NO_PLATE_ID, Finder, is_below, read_facts
+from openhcs.microscopes.yokogawa.measures import Clock, field_places, z_offsets, z_steps
+from openhcs.microscopes.yokogawa.names import (
     CQ_FORM,
     CV_FORM,
     FOLDERS,
@@ -31,17 +31,17 @@ from openhcs.microscopes.yokogawa_names import (
     parse_cq,
     parse_cv,
 )
-from openhcs.microscopes.yokogawa_protocol import named, not_recorded, why_other
-from openhcs.microscopes.yokogawa_series import count_timelines, passes
-from openhcs.microscopes.yokogawa_told import of_images, of_records
-from openhcs.microscopes.yokogawa_xml import Image, parse_records
+from openhcs.microscopes.yokogawa.protocol import named, not_recorded, why_other
+from openhcs.microscopes.yokogawa.series import count_timelines, passes
+from openhcs.microscopes.yokogawa.told import of_images, of_records
+from openhcs.microscopes.yokogawa.xml import Image, parse_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from openhcs.core.plate import Files, FileSource, PlateIndex
-    from openhcs.microscopes.yokogawa_files import Facts
-    from openhcs.microscopes.yokogawa_xml import Records
+    from openhcs.microscopes.yokogawa.files import Facts
+    from openhcs.microscopes.yokogawa.xml import Records
 
     Find = Callable[[str], tuple[FileSource | None, PlaneState]]
 

@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING, Any
 from openhcs.core.plate import Acquisition, Plane, Unmatched
 from openhcs.errors import FormatError
 from openhcs.microscopes.assemble import assemble, refuse_several
-from openhcs.microscopes.imagexpress_facts import Gathered, sample
-from openhcs.microscopes.imagexpress_headers import Headers
-from openhcs.microscopes.imagexpress_htds import believed, find_htd, promised_planes
-from openhcs.microscopes.imagexpress_names import FORMS, SPELT, parse_folder, parse_name, plate_id
-from openhcs.microscopes.imagexpress_waves import PLANES, PROJECTIONS, Spot, Wave, settle
+from openhcs.microscopes.metaxpress.facts import Gathered, sample
+from openhcs.microscopes.metaxpress.headers import Headers
+from openhcs.microscopes.metaxpress.htds import believed, find_htd, promised_planes
+from openhcs.microscopes.metaxpress.names import FORMS, SPELT, parse_folder, parse_name, plate_id
+from openhcs.microscopes.metaxpress.waves import PLANES, PROJECTIONS, Spot, Wave, settle
 from openhcs.microscopes.protocol import NotMine
 
 if TYPE_CHECKING:
     from openhcs.core.plate import Files, FileSource, PlateIndex
-    from openhcs.microscopes.imagexpress_htds import Promise
+    from openhcs.microscopes.metaxpress.htds import Promise
 
 TOLD_DESCRIPTION = 200
 """Letters of the HTD's description that are shown."""

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from openhcs.core.plate import Acquisition, Channel, Plane, Unmatched
 from openhcs.errors import FormatError, InputError
 from openhcs.microscopes.assemble import assemble, refuse_several
-from openhcs.microscopes.hcsai_promise import PLANES, PROJECTIONS, promised_planes, stacked_waves
-from openhcs.microscopes.hcsai_units import (
+from openhcs.microscopes.hcsai.promise import PLANES, PROJECTIONS, promised_planes, stacked_waves
+from openhcs.microscopes.hcsai.units import (
     FORMS,
     SPELT,
     SUFFIX,
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from openhcs.core.plate import Files, PlateIndex
-    from openhcs.microscopes.hcsai_units import Image, Unit
-    from openhcs.microscopes.jdce import Wavelength
+    from openhcs.microscopes.hcsai.jdce import Wavelength
+    from openhcs.microscopes.hcsai.units import Image, Unit
 
 
 class ImageXpressHCSai:

@@ -19,9 +19,9 @@ from openhcs.errors import FormatError
 from openhcs.microscopes.assemble import assemble
 from openhcs.microscopes.by_name import caches, first_pages, folder_name, refuse_plates, sort_names, too_few
 from openhcs.microscopes.forms import Form
-from openhcs.microscopes.leica_fields import DOCUMENT_LIMIT, Fields, documents_of
-from openhcs.microscopes.leica_names import LETTERS, parse_image
-from openhcs.microscopes.leica_xml import parse_tiles
+from openhcs.microscopes.leica.fields import DOCUMENT_LIMIT, Fields, documents_of
+from openhcs.microscopes.leica.names import LETTERS, parse_image
+from openhcs.microscopes.leica.xml import parse_tiles
 from openhcs.microscopes.protocol import NotMine
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from openhcs.core.plate import Files, PlateIndex
     from openhcs.microscopes.by_name import Found, Sorted
-    from openhcs.microscopes.leica_names import Name
+    from openhcs.microscopes.leica.names import Name
 
 TEXT = "image--L<2>--S<2>--U<2>--V<2>--J<2>--E<2>--O<2>--X<2>--Y<2>--T<2>--Z<2>--C<2>.ome.tif"
 EXAMPLE = "image--L00--S00--U00--V00--J20--E00--O00--X00--Y01--T00--Z00--C01.ome.tif"

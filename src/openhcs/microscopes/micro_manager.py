@@ -18,9 +18,9 @@ from openhcs.errors import FormatError
 from openhcs.microscopes.assemble import assemble
 from openhcs.microscopes.forms import Form, is_image
 from openhcs.microscopes.limits import check_promise
-from openhcs.microscopes.micro_manager_data import not_recorded, with_promises
-from openhcs.microscopes.micro_manager_files import read_separate
-from openhcs.microscopes.micro_manager_names import (
+from openhcs.microscopes.micromanager.data import not_recorded, with_promises
+from openhcs.microscopes.micromanager.files import read_separate
+from openhcs.microscopes.micromanager.names import (
     SPELT_1,
     SPELT_2,
     SPELT_STACK,
@@ -28,10 +28,10 @@ from openhcs.microscopes.micro_manager_names import (
     parse_stack,
     parse_text,
 )
-from openhcs.microscopes.micro_manager_stacks import read_stacks
-from openhcs.microscopes.micro_manager_text import Frame
-from openhcs.microscopes.ome_files import KnownFiles
-from openhcs.microscopes.ome_planes import z_offsets, z_step
+from openhcs.microscopes.micromanager.stacks import read_stacks
+from openhcs.microscopes.micromanager.text import Frame
+from openhcs.microscopes.ome.files import KnownFiles
+from openhcs.microscopes.ome.planes import z_offsets, z_step
 from openhcs.microscopes.position_names import parse_position
 from openhcs.microscopes.protocol import NotMine
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from openhcs.core.plate import Files, PlateIndex
-    from openhcs.microscopes.micro_manager_data import Acquired
+    from openhcs.microscopes.micromanager.data import Acquired
 
 ONLY_WELL = "A01"
 BESIDE = frozenset(("displaysettings.json", "display_and_comments.txt", "comments.txt", "displaysettings.txt"))

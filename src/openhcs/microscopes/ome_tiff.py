@@ -16,20 +16,20 @@ from typing import TYPE_CHECKING, Any
 from openhcs.core.plate import Channel, Plane, PlaneState, Unmatched
 from openhcs.microscopes.assemble import assemble
 from openhcs.microscopes.forms import Form, is_image
-from openhcs.microscopes.ome_files import OME_TIFF, Finder, KnownFiles, gather
-from openhcs.microscopes.ome_model import TYPES, OmeChannel
-from openhcs.microscopes.ome_planes import Locator, z_offsets, z_step
-from openhcs.microscopes.ome_sites import place_images, stem
+from openhcs.microscopes.ome.files import OME_TIFF, Finder, KnownFiles, gather
+from openhcs.microscopes.ome.model import TYPES, OmeChannel
+from openhcs.microscopes.ome.planes import Locator, z_offsets, z_step
+from openhcs.microscopes.ome.sites import place_images, stem
 from openhcs.microscopes.protocol import NotMine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from openhcs.core.plate import Acquisition, Files, PlateIndex
-    from openhcs.microscopes.ome_files import Gathered, Told
-    from openhcs.microscopes.ome_model import OmeImage
-    from openhcs.microscopes.ome_planes import Located
-    from openhcs.microscopes.ome_sites import Site
+    from openhcs.microscopes.ome.files import Gathered, Told
+    from openhcs.microscopes.ome.model import OmeImage
+    from openhcs.microscopes.ome.planes import Located
+    from openhcs.microscopes.ome.sites import Site
 
 
 class OmeTiff:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from openhcs.errors import InputError
 from openhcs.microscopes.forms import is_image
-from openhcs.microscopes.ome_zarr_outline import MICROSCOPE, ZarrOutline
 from openhcs.microscopes.protocol import NotMine
-from openhcs.microscopes.zarr_documents import Store, join, placed
+from openhcs.microscopes.zarr.documents import Store, join, placed
+from openhcs.microscopes.zarr.outline import MICROSCOPE, ZarrOutline
 from openhcs.ngff import parse
 
 if TYPE_CHECKING:

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from openhcs.core.plate import Acquisition, Plane, PlaneState, Unmatched
 from openhcs.core.wells import well_name
 from openhcs.errors import FormatError
-from openhcs.microscopes import harmony_facts as facts
 from openhcs.microscopes.assemble import assemble, refuse_several
 from openhcs.microscopes.forms import Form
-from openhcs.microscopes.harmony_files import (
+from openhcs.microscopes.harmony import facts
+from openhcs.microscopes.harmony.files import (
     INDEX_NAMES,
     SPELT,
     Finder,
@@ -32,14 +32,14 @@ from openhcs.microscopes.harmony_files import (
     plate_of_image,
     plate_of_index,
 )
-from openhcs.microscopes.harmony_xml import names_images, parse_harmony, profile_texts
+from openhcs.microscopes.harmony.index_xml import names_images, parse_harmony, profile_texts
 from openhcs.microscopes.protocol import NotMine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from openhcs.core.plate import Files, FileSource, PlateIndex
-    from openhcs.microscopes.harmony_model import HarmonyImage, HarmonyIndex
+    from openhcs.microscopes.harmony.model import HarmonyImage, HarmonyIndex
 
 INDEX_LIMIT, PER_FILE = 2**28, 2**12
 """Bytes an index may have: so many, or more where so many for each file that is there are more."""

@@ -18,11 +18,11 @@ from openhcs.microscopes.assemble import assemble
 from openhcs.microscopes.by_name import caches, first_pages, folder_name, refuse_plates, sort_names, too_few
 from openhcs.microscopes.forms import Form
 from openhcs.microscopes.limits import check_promise
-from openhcs.microscopes.ome_planes import z_offsets, z_step
+from openhcs.microscopes.olympus.documents import Descriptor, parse_descriptor, parse_log, well_of
+from openhcs.microscopes.olympus.metadata import Metadata, parse_metadata
+from openhcs.microscopes.olympus.names import parse_name
+from openhcs.microscopes.ome.planes import z_offsets, z_step
 from openhcs.microscopes.protocol import NotMine
-from openhcs.microscopes.scanr_documents import Descriptor, parse_descriptor, parse_log, well_of
-from openhcs.microscopes.scanr_metadata import Metadata, parse_metadata
-from openhcs.microscopes.scanr_names import parse_name
 from openhcs.microscopes.well_numbers import contradictions, find_numbering
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from openhcs.core.plate import Files, PlateIndex
     from openhcs.microscopes.by_name import Sorted
-    from openhcs.microscopes.scanr_documents import Stop
-    from openhcs.microscopes.scanr_metadata import Image
-    from openhcs.microscopes.scanr_names import Name
+    from openhcs.microscopes.olympus.documents import Stop
+    from openhcs.microscopes.olympus.metadata import Image
+    from openhcs.microscopes.olympus.names import Name
 
 TEXT, EXAMPLE = "[<well>]--W<5>--P<5>--Z<5>--T<5>--<channel>.tif", "B2--W00014--P00001--Z00000--T00000--405 nm #1.tif"
 METADATA, DESCRIPTOR, LOG = "metadata.ome.xml", "experiment_descriptor.xml", "acquisitionlog.dat"

@@ -16,7 +16,7 @@ from openhcs.core.wells import natural_key, plate_shape, row_name, well_name
 from openhcs.errors import InputError, OpenHCSError
 from openhcs.io.tree import FolderTree
 from openhcs.io.zarr_document import parse_document
-from openhcs.microscopes.ome_zarr_facts import grid
+from openhcs.microscopes.zarr.facts import grid
 from openhcs.ngff import parse, render
 from openhcs.ngff.model import LabelsModel, PlateModel, PlateWell, WellImage, WellModel
 from openhcs.ngff.translate import translate

@@ -18,7 +18,7 @@ from openhcs.core.wells import select_wells
 from openhcs.errors import InvalidValue, MissingPlanes
 from openhcs.io.limits import default_budget
 from openhcs.ledger.ledger import Ledger
-from openhcs.microscopes.ome_zarr_facts import grid
+from openhcs.microscopes.zarr.facts import grid
 from openhcs.ngff import parse
 from openhcs.ngff.translate import only_images, translate
 from openhcs.run.attempt import Report

@@ -12,7 +12,7 @@ import pytest
 
 from harmony import edit_index, read, small
 from openhcs.errors import FormatError
-from openhcs.microscopes.flatfield import MAX_DEGREE, MAX_DEPTH, MAX_TEXT, parse_profiles, read_flat_field
+from openhcs.microscopes.harmony.flatfield import MAX_DEGREE, MAX_DEPTH, MAX_TEXT, parse_profiles, read_flat_field
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harmony import edit_index, read, small
-from openhcs.microscopes.harmony_facts import offsets_of, seconds_of, z_step_of
-from openhcs.microscopes.harmony_model import HarmonyImage
+from openhcs.microscopes.harmony.facts import offsets_of, seconds_of, z_step_of
+from openhcs.microscopes.harmony.model import HarmonyImage
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,9 +8,9 @@ import pytest
 
 from harmony import small
 from openhcs.errors import FormatError
-from openhcs.microscopes import harmony_records
-from openhcs.microscopes.harmony_model import Record
-from openhcs.microscopes.harmony_xml import parse_harmony
+from openhcs.microscopes.harmony import records as harmony_records
+from openhcs.microscopes.harmony.index_xml import parse_harmony
+from openhcs.microscopes.harmony.model import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from openhcs.errors import FormatError
-from openhcs.microscopes.harmony_xml import MAX_DEPTH, parse_harmony
+from openhcs.microscopes.harmony.index_xml import MAX_DEPTH, parse_harmony
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from openhcs.microscopes.harmony_xml import HarmonyIndex
+    from openhcs.microscopes.harmony.index_xml import HarmonyIndex
 
 IMAGE = (
     "<Image><id>0101K1F1P1R1</id><URL>a.tiff</URL><Row>1</Row><Col>1</Col><FieldID>1</FieldID>"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from openhcs.errors import FormatError
-from openhcs.microscopes.hcsai_table import Row, parse_table
+from openhcs.microscopes.hcsai.table import Row, parse_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from openhcs.errors import FormatError
-from openhcs.microscopes.htd import parse_htd
+from openhcs.microscopes.metaxpress.htd import parse_htd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from openhcs.microscopes.htd import Protocol
+    from openhcs.microscopes.metaxpress.htd import Protocol
 
 
 def htd(*lines: str, head: str = '"HTSInfoFile", Version 1.0', end: str = '"EndFile"') -> bytes:

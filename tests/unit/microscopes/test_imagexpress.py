@@ -11,9 +11,10 @@ from imagexpress_exports import htd, image, index_of, moment, present, put
 from openhcs.core.plate import PlaneState
 from openhcs.errors import FormatError, InputError, SeveralPlates
 from openhcs.io.folder import FolderFiles
-from openhcs.microscopes import imagexpress_facts, look
+from openhcs.microscopes import look
 from openhcs.microscopes.forms import all_forms
 from openhcs.microscopes.imagexpress import ImageXpress
+from openhcs.microscopes.metaxpress import facts as imagexpress_facts
 from openhcs.microscopes.protocol import NotMine
 from openhcs.testing.scene import encode_tiff
 from openhcs.testing.synthetic import make_plate

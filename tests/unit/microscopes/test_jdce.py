@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from openhcs.errors import FormatError
-from openhcs.microscopes.jdce import parse_jdce
+from openhcs.microscopes.hcsai.jdce import parse_jdce
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from openhcs.microscopes.jdce import Jdce
+    from openhcs.microscopes.hcsai.jdce import Jdce
 
 LEAST: dict[str, Any] = {"ImageStack": {"AutoLeadAcquisitionProtocol": {}}}
 

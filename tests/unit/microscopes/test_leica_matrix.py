@@ -8,7 +8,8 @@ from named_files import fill, places, read
 from openhcs.core.plate import PlaneState
 from openhcs.errors import FormatError, SeveralPlates
 from openhcs.io.folder import FolderFiles
-from openhcs.microscopes import detect, leica_fields, limits
+from openhcs.microscopes import detect, limits
+from openhcs.microscopes.leica import fields as leica_fields
 from openhcs.testing.synthetic import make_plate
 
 

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from openhcs.errors import FormatError
-from openhcs.microscopes.leica_xml import FieldDocument, parse_field, parse_tiles
+from openhcs.microscopes.leica.xml import FieldDocument, parse_field, parse_tiles
 
 IMAGE = "image--L00--S00--U00--V00--J20--E00--O00--X00--Y01--T00--Z00--C01.ome.tif"
 DOCUMENT = f"""<?xml version="1.0" encoding="UTF-8"?>

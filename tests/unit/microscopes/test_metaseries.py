@@ -9,7 +9,14 @@ import pytest
 import tifffile
 
 from openhcs.core.plate import ImageHeader
-from openhcs.microscopes.metaseries import Facts, facts_of, magnification_of, parse_metaseries, parse_stack, parse_time
+from openhcs.microscopes.metaxpress.metaseries import (
+    Facts,
+    facts_of,
+    magnification_of,
+    parse_metaseries,
+    parse_stack,
+    parse_time,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

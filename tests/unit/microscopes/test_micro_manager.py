@@ -12,8 +12,8 @@ from openhcs.errors import FormatError, InputError, SeveralPlates
 from openhcs.io.folder import FolderFiles
 from openhcs.microscopes import NotMine, detect
 from openhcs.microscopes.micro_manager import MicroManager
-from openhcs.microscopes.micro_manager_data import numbered, wanted
-from openhcs.microscopes.micro_manager_text import Frame
+from openhcs.microscopes.micromanager.data import numbered, wanted
+from openhcs.microscopes.micromanager.text import Frame
 from openhcs.testing.layouts import micro_manager_files
 from openhcs.testing.scene import Scene, Wanted
 from openhcs.testing.synthetic import make_plate

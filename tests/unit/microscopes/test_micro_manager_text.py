@@ -7,8 +7,8 @@ import json
 import pytest
 
 from openhcs.errors import FormatError
-from openhcs.microscopes import micro_manager_text
-from openhcs.microscopes.micro_manager_text import Frame, parse_metadata
+from openhcs.microscopes.micromanager import text as micro_manager_text
+from openhcs.microscopes.micromanager.text import Frame, parse_metadata
 
 # Values as the Micro-Manager documentation shows them for 1.4 (page "Files and Metadata").
 SUMMARY_1 = {

@@ -9,9 +9,9 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from openhcs.errors import FormatError
-from openhcs.microscopes import ome_xml
-from openhcs.microscopes.ome_units import MICROMETRES, SECONDS, converted
-from openhcs.microscopes.ome_xml import is_ome, parse_description, parse_ome
+from openhcs.microscopes.ome import xml as ome_xml
+from openhcs.microscopes.ome.units import MICROMETRES, SECONDS, converted
+from openhcs.microscopes.ome.xml import is_ome, parse_description, parse_ome
 
 DOCUMENTS = [
     "ome-tiff-companion-c3-z33/c3_z33.companion.ome",

@@ -11,7 +11,7 @@ from harmony import edit_index, path_of, read, small
 from openhcs.core.plate import PlaneState
 from openhcs.errors import FormatError, SeveralPlates
 from openhcs.io.folder import FolderFiles
-from openhcs.microscopes.harmony_files import Name, parse_name
+from openhcs.microscopes.harmony.files import Name, parse_name
 from openhcs.microscopes.opera_phenix import OperaPhenix
 from openhcs.microscopes.protocol import NotMine
 from openhcs.testing.synthetic import make_plate

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from openhcs.errors import FormatError
-from openhcs.microscopes.scanr_documents import Descriptor, Stop, parse_descriptor, parse_log
+from openhcs.microscopes.olympus.documents import Descriptor, Stop, parse_descriptor, parse_log
 
 
 def item(name: str, value: object) -> str:

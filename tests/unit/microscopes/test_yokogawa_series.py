@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from openhcs.microscopes.yokogawa_series import count_timelines, count_times, passes
-from openhcs.microscopes.yokogawa_xml import Image
+from openhcs.microscopes.yokogawa.series import count_timelines, count_times, passes
+from openhcs.microscopes.yokogawa.xml import Image
 
 A, B = (1, 1), (2, 1)
 

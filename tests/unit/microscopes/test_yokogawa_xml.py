@@ -6,8 +6,8 @@ import pytest
 
 from cellvoyager_documents import BTS, channel, error, image, mes, mlf, timeline
 from openhcs.errors import FormatError
-from openhcs.microscopes.yokogawa_protocol import named, parse_protocol
-from openhcs.microscopes.yokogawa_xml import MOST_ELEMENTS, Failure, parse_records, parse_tree
+from openhcs.microscopes.yokogawa.protocol import named, parse_protocol
+from openhcs.microscopes.yokogawa.xml import MOST_ELEMENTS, Failure, parse_records, parse_tree
 
 BOM = b"\xef\xbb\xbf"
 DOCUMENT = mlf(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
 from openhcs.core.wells import parse_well, plate_shape
-from openhcs.microscopes.yokogawa_names import CvName, format_cv
+from openhcs.microscopes.yokogawa.names import CvName, format_cv
 from openhcs.testing.scene import PIXEL_UM, WAVELENGTHS, Z_STEP_UM
 
 if TYPE_CHECKING:

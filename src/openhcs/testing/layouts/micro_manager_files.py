@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from openhcs.microscopes.micro_manager_names import METADATA, PlaneName, format_plane
+from openhcs.microscopes.micromanager.names import METADATA, PlaneName, format_plane
 from openhcs.testing.layouts.micro_manager import measured, positions, summary
 from openhcs.testing.layouts.ome_tiff import places
 

@@ -1,0 +1,1 @@
+"""Documents and names of Opera Phenix and Operetta."""

@@ -1,0 +1,1 @@
+"""Documents and tables of ImageXpress HCS.ai."""

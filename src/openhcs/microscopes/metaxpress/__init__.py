@@ -1,0 +1,1 @@
+"""Documents, names and image headers of ImageXpress."""

@@ -1,0 +1,1 @@
+"""Metadata and names of Micro-Manager."""

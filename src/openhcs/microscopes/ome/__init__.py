@@ -1,0 +1,1 @@
+"""OME-XML and the files that it names."""

@@ -1,0 +1,1 @@
+"""Documents of OME-Zarr plates."""
