@@ -81,9 +81,9 @@ def test_hostile_names_take_linear_time(pattern: str, unit: str) -> None:
 
     def seconds(length: int) -> float:
         name = unit * (length // len(unit))
-        start = time.perf_counter()
+        start = time.thread_time()
         form.match(name)
-        return time.perf_counter() - start
+        return time.thread_time() - start
 
     short = min(seconds(2_000) for _ in range(5))
     long = min(seconds(40_000) for _ in range(3))
