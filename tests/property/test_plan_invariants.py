@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from dataclasses import replace
+
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from openhcs.core.config import GlobalPipelineConfig
@@ -127,6 +129,14 @@ def segment(stack):
 PROBED = Probed(planes_in=1, planes_out=1, dtype="uint16", plane_shape=(8, 8), labels={"nuclei": "uint32"})
 
 
+def uneven():
+    """Return a plate whose wells have other sites in each channel."""
+    there = {("A01", 2, 2), ("A02", 1, 1), ("A02", 1, 2), ("A02", 2, 1)}
+    index = make_index(2, 2, 2, 1, 1, shape=(8, 8))
+    return replace(index, planes=tuple(one for one in index.planes if (one.well, one.site, one.channel) in there))
+
+
+@example(uneven(), [(["site"], "one", False)], 0, "channel")
 @given(plates(), pipelines, st.integers(0, 3), st.sampled_from([None, "channel", "site"]))
 def test_every_label_plane_is_made_once_and_lies_beneath_a_stored_image(index, pipeline, at, group_by):
     steps = []

@@ -66,7 +66,10 @@ def with_labels(
         for output in _outputs(step, plan):
             before = layers[plan.number - 1]
             cut = plan.number - 1 in cuts_of(planned)
-            at = _home(targets, plan.number, layers, cut=cut)
+            # A step that makes one site of several may give a well fewer images than it took.
+            merges = "site" in plan.stacks and plan.out != "same"
+            after = [*([] if cut else [plan.number - 1]), *([] if merges else [plan.number])]
+            at = _home(targets, plan.number, layers, after)
             if at is None and cut:
                 raise PlanError(
                     f"step {plan.number} ({plan.name}) makes labels {output.name!r} of images that an earlier stage of "
@@ -104,12 +107,9 @@ def _outputs(step: FunctionStep, planned: PlanStep) -> list[_Output]:
     return [_Output(step=step, planned=planned, name=name, chains=keys) for name, keys in found.items()]
 
 
-def _home(targets: tuple[Target, ...], number: int, layers: list[Layer], *, cut: bool) -> int | None:
-    """Return the place of the stored images that the labels of a step go beneath.
-
-    After a ``cut`` its input is stored by another task.
-    """
-    for after in (number,) if cut else (number - 1, number):
+def _home(targets: tuple[Target, ...], number: int, layers: list[Layer], steps: Sequence[int]) -> int | None:
+    """Return the place of the stored images that the labels of a step go beneath, kept after one of ``steps``."""
+    for after in steps:
         for place, target in enumerate(targets):
             if target.after == after and target.backend == ZARR and _grid(layers[after]) == _grid(layers[number - 1]):
                 return place
