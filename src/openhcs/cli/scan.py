@@ -10,7 +10,6 @@ import json
 import math
 import shlex
 import sys
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,14 +18,14 @@ from openhcs.cli.exits import code_for
 from openhcs.cli.text import can_show, count, plate_map, size, table, visible
 from openhcs.core.plate import PlaneState
 from openhcs.errors import InputError, SeveralPlates
+from openhcs.ngff.facts import TOLD
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterator
 
-    from openhcs.core.plate import Plane, PlateIndex
+    from openhcs.core.plate import Plane, PlateIndex, Unmatched
 
-TOLD = ("plate_type", "barcode", "instrument")
 MARKS = {"whole": "●", "partly": "◐", "none": "✗", "empty": "·"}
 PLAIN_MARKS = {"whole": "#", "partly": "+", "none": "x", "empty": "."}
 LOST = (PlaneState.MISSING, PlaneState.NOT_RECORDED)
@@ -103,24 +102,22 @@ def index_of(path: str, args: Namespace) -> PlateIndex:
 
 def as_dict(index: PlateIndex) -> dict[str, object]:
     """Return a plate as JSON knows it: numbers are counts, sizes are (y, x)."""
-    axes = [index.axes(acquisition.number) for acquisition in index.acquisitions]
+    sites, depth, times = _extent(index)
     lost = [plane for plane in index.planes if plane.state in LOST]
     return {
         "microscope": index.microscope,
         "why": index.why,
         "name": index.name,
         "path": index.root,
-        "plate_type": index.plate_type,
-        "barcode": index.barcode,
-        "instrument": index.instrument,
+        **{name: getattr(index, name) for name in TOLD},
         "rows": len(index.rows),
         "columns": len(index.columns),
         "wells": list(index.wells),
-        "sites": len({plane.site for plane in index.planes}),
+        "sites": sites,
         "channels": [channel.name for channel in index.channels],
         "acquisitions": [acquisition.name for acquisition in index.acquisitions],
-        "z": max((len(zs) for _, _, zs in axes), default=0),
-        "t": max((len(ts) for ts, _, _ in axes), default=0),
+        "z": depth,
+        "t": times,
         "planes": {state.value: index.states[state] for state in PlaneState},
         "absent": [{"plane": plane.name, "state": plane.state.value} for plane in lost[:MOST_LISTED]],
         "dtype": index.dtype,
@@ -133,6 +130,13 @@ def as_dict(index: PlateIndex) -> dict[str, object]:
         "warnings": list(index.warnings),
         "unmatched": [{"path": file.path, "reason": file.reason} for file in index.unmatched],
     }
+
+
+def _extent(index: PlateIndex) -> tuple[int, int, int]:
+    """Return how many sites, z planes and time points there are at most."""
+    axes = [index.axes(acquisition.number) for acquisition in index.acquisitions]
+    depth = max((len(zs) for _, _, zs in axes), default=0)
+    return len({plane.site for plane in index.planes}), depth, max((len(ts) for ts, _, _ in axes), default=0)
 
 
 def raw_bytes(index: PlateIndex) -> int:
@@ -157,7 +161,7 @@ def describe(index: PlateIndex, path: str, *, explain: bool = False) -> str:
 
 def facts(index: PlateIndex) -> list[tuple[str, str]]:
     """Return names and values that people want to know of a plate."""
-    facts = as_dict(index)
+    sites, depth, times = _extent(index)
     present = {state.value: number for state, number in index.states.items() if number}
     states = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in present.items())
     channels = ", ".join(f"{channel.number} {visible(channel.name)}" for channel in index.channels)
@@ -165,10 +169,10 @@ def facts(index: PlateIndex) -> list[tuple[str, str]]:
         ("plate", visible(index.name)),
         *((name.replace("_", " "), visible(told)) for name in TOLD if (told := getattr(index, name))),
         ("microscope", visible(index.microscope + (f": {index.why}" if index.why else ""))),
-        ("wells", f"{len(index.wells)} of {facts['rows']} × {facts['columns']}"),
-        ("sites", str(facts["sites"])),
+        ("wells", f"{len(index.wells)} of {len(index.rows)} × {len(index.columns)}"),
+        ("sites", str(sites)),
         ("channels", f"{len(index.channels)}: {channels}"),
-        ("z, t", f"{facts['z']}, {facts['t']}"),
+        ("z, t", f"{depth}, {times}"),
         ("planes", states or "none"),
         ("pixels", _pixels(index)),
         ("size", f"{size(raw_bytes(index))} of pixels"),
@@ -223,14 +227,15 @@ def _absent(index: PlateIndex) -> Iterator[str]:
 
 def _unmatched(index: PlateIndex, path: str) -> Iterator[str]:
     """Yield how many files are no plane, by reason, the most common first."""
-    reasons = Counter(_general(one.reason) for one in index.unmatched)
-    examples = {_general(one.reason): one for one in reversed(index.unmatched)}
+    alike: dict[str, list[Unmatched]] = {}
+    for one in index.unmatched:
+        alike.setdefault(_general(one.reason), []).append(one)
+    groups = sorted(alike.values(), key=len, reverse=True)
     yield f"{count(len(index.unmatched), 'file')} no plane (openhcs scan {shlex.quote(path)} --explain names each):"
-    for reason, number in reasons.most_common(EXAMPLES):
-        one = examples[reason]
-        yield f"  {number:,} such as {one.path}: {one.reason}"
-    if len(reasons) > EXAMPLES:
-        yield f"  and {sum(reasons.values()) - sum(n for _, n in reasons.most_common(EXAMPLES)):,} for other reasons"
+    for group in groups[:EXAMPLES]:
+        yield f"  {len(group):,} such as {group[0].path}: {group[0].reason}"
+    if len(groups) > EXAMPLES:
+        yield f"  and {sum(map(len, groups[EXAMPLES:])):,} for other reasons"
 
 
 def _general(reason: str) -> str:

@@ -110,12 +110,13 @@ def assemble(
 def _others(paths: Iterable[str]) -> list[Unmatched]:
     """Return why files are no plane; a Zarr store among them is told once, not file by file."""
     reasons: dict[str, str] = {}
+    known: dict[str, str] = {}
     for path in paths:
         before, inside, _ = path.partition(".zarr/")
         if inside:
             reasons[f"{before}.zarr"] = "a Zarr store"
         else:
-            reasons[path] = why_unmatched(path)
+            reasons[path] = why_unmatched(path, known)
     return [Unmatched(path=path, reason=reason) for path, reason in reasons.items()]
 
 

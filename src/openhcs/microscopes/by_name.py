@@ -117,6 +117,11 @@ def caches(others: Sequence[FileSource]) -> list[Unmatched]:
     return [Unmatched(path=path, reason=CACHES[base]) for path, base in bases if base in CACHES]
 
 
+def is_below(path: str, folder: str) -> bool:
+    """Say whether a path lies in a folder or below it; the empty folder is the root."""
+    return not folder or path.startswith(f"{folder}/")
+
+
 def folder_name(files: Files, home: str = "", *, inner: str = "") -> str:
     """Return the name of a plate's folder; ``inner`` is that of folders within it that name no plate."""
     parts = [part for part in re.split(r"[/\\]", f"{abspath(files.root)}/{home}") if part]

@@ -18,9 +18,10 @@ from openhcs.core.plate import Plane, PlaneState, Unmatched
 from openhcs.core.wells import PLATE_SHAPES, well_name
 from openhcs.errors import FormatError, InputError
 from openhcs.microscopes.assemble import assemble, refuse_several
+from openhcs.microscopes.by_name import is_below
 from openhcs.microscopes.forms import Form, is_image
 from openhcs.microscopes.protocol import NotMine
-from openhcs.microscopes.yokogawa.files import NO_PLATE_ID, Finder, is_below, read_facts
+from openhcs.microscopes.yokogawa.files import NO_PLATE_ID, Finder, read_facts
 from openhcs.microscopes.yokogawa.measures import Clock, field_places, z_offsets, z_steps
 from openhcs.microscopes.yokogawa.names import (
     CQ_FORM,

@@ -58,20 +58,20 @@ def layout_of(base: str) -> str | None:
     return next((name for name, form in all_forms() if form.matches(base)), None)
 
 
-def why_unmatched(path: str) -> str:
-    """Return why a file is no plane of any layout, and the form its name is nearest to."""
+def why_unmatched(path: str, known: dict[str, str]) -> str:
+    """Return why a file is no plane of any layout, and the form its name is nearest to.
+
+    ``known`` keeps the answers for one folder: names that differ in numbers alone have the same.
+    """
     base = path.rpartition("/")[2]
     if not is_image(base):
         return "no image"
     outline = _outline(base)
-    if outline not in _NEAREST:
-        if len(_NEAREST) >= MOST_OUTLINES:
+    if outline not in known:
+        if len(known) >= MOST_OUTLINES:
             return NO_FORM
-        _NEAREST[outline] = _nearest(outline)
-    return _NEAREST[outline]
-
-
-_NEAREST: dict[str, str] = {}
+        known[outline] = _nearest(outline)
+    return known[outline]
 
 
 def _nearest(outline: str) -> str:

@@ -20,6 +20,7 @@ from openhcs.core.plate import Acquisition, Plane, PlaneState, Unmatched
 from openhcs.core.wells import well_name
 from openhcs.errors import FormatError
 from openhcs.microscopes.assemble import assemble, refuse_several
+from openhcs.microscopes.by_name import is_below
 from openhcs.microscopes.forms import Form
 from openhcs.microscopes.harmony import facts
 from openhcs.microscopes.harmony.files import (
@@ -27,7 +28,6 @@ from openhcs.microscopes.harmony.files import (
     SPELT,
     Finder,
     Name,
-    is_below,
     parse_name,
     plate_of_image,
     plate_of_index,

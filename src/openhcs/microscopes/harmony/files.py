@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from openhcs.core.plate import FileSource, PlaneState
+from openhcs.microscopes.by_name import is_below
 
 if TYPE_CHECKING:
     from openhcs.core.plate import Files
@@ -79,11 +80,6 @@ def plate_of_image(path: str) -> str:
         if parts[number].lower() == IMAGES:
             return "/".join(parts[:number])
     return "/".join(parts)
-
-
-def is_below(path: str, folder: str) -> bool:
-    """Say whether a path lies in a folder or below it; the empty folder is the root."""
-    return not folder or path.startswith(f"{folder}/")
 
 
 class Finder:

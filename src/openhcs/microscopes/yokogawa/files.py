@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from openhcs.core.plate import FileSource, PlaneState
 from openhcs.errors import FormatError
+from openhcs.microscopes.by_name import is_below
 from openhcs.microscopes.forms import is_image
 from openhcs.microscopes.yokogawa.protocol import parse_protocol
 from openhcs.microscopes.yokogawa.xml import MOST_COLUMNS, MOST_ROWS, parse_tree
@@ -30,11 +31,6 @@ DOCUMENT_LIMIT = 16 * 2**20
 NO_PLATE_ID = "NoPlateID"
 """What the CQ1 writes where a plate has no label."""
 _PREFERRED = (".tif", ".tiff", ".png")
-
-
-def is_below(path: str, folder: str) -> bool:
-    """Say whether a path lies in a folder or below it; the empty folder is the root."""
-    return not folder or path.startswith(f"{folder}/")
 
 
 def _spelt(name: str) -> str:
