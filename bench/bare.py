@@ -1,23 +1,38 @@
 """The floor: what one writes by hand when only this plate and this task count.
 
-No commits, no digests, no plan, no documents beyond the arrays. Used by `bench/compare.py`.
+No commits, no digests, no plan, no documents beyond the arrays' own; `tifffile` reads, `numcodecs` packs chunks, and a
+shard is put together by hand and written at once.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import numcodecs
+import numcodecs.blosc
 import numpy as np
-import tensorstore as ts
 import tifffile
+from google_crc32c import value as crc32c
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = re.compile(r"_(?P<well>[A-Z]\d\d)_s(?P<site>\d+)_w(?P<wave>\d+)\.")
+BLOSC = numcodecs.Blosc("zstd", clevel=1, shuffle=numcodecs.Blosc.BITSHUFFLE)
+numcodecs.blosc.use_threads = False
+CODECS = [
+    {"name": "bytes", "configuration": {"endian": "little"}},
+    {
+        "name": "blosc",
+        "configuration": {"cname": "zstd", "clevel": 1, "shuffle": "bitshuffle", "typesize": 2, "blocksize": 0},
+    },
+    {"name": "crc32c"},
+]
 
 
 def sites(plate: Path) -> dict[tuple[str, int], list[Path]]:
@@ -35,53 +50,55 @@ def half(array: np.ndarray) -> np.ndarray:
     return (rows[..., 0::2] + rows[..., 1::2] + 2) >> 2
 
 
-def write(folder: Path, array: np.ndarray, context: ts.Context) -> None:
-    """Write one array as one shard, blosc-zstd with bit shuffle and crc32c."""
-    inner = [1, 1, *array.shape[-2:]]
-    codec = {
-        "name": "sharding_indexed",
-        "configuration": {
-            "chunk_shape": inner,
-            "codecs": [
-                {"name": "bytes", "configuration": {"endian": "little"}},
-                {
-                    "name": "blosc",
-                    "configuration": {"cname": "zstd", "clevel": 1, "shuffle": "bitshuffle", "typesize": 2},
-                },
-                {"name": "crc32c"},
-            ],
-            "index_codecs": [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}],
-        },
+def document(array: np.ndarray) -> bytes:
+    """Return the metadata of an array that is one shard."""
+    sharding = {
+        "chunk_shape": [1, 1, *array.shape[-2:]],
+        "codecs": CODECS,
+        "index_codecs": [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}],
+        "index_location": "end",
     }
-    spec = {
-        "driver": "zarr3",
-        "kvstore": {"driver": "file", "path": str(folder)},
-        "metadata": {
-            "shape": list(array.shape),
+    return json.dumps(
+        {
+            "zarr_format": 3,
+            "node_type": "array",
+            "shape": array.shape,
             "data_type": "uint16",
-            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(array.shape)}},
-            "codecs": [codec],
-        },
-        "create": True,
-    }
-    ts.open(spec, context=context).result().write(array).result()
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": array.shape}},
+            "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+            "fill_value": 0,
+            "codecs": [{"name": "sharding_indexed", "configuration": sharding}],
+        }
+    ).encode()
 
 
-def write_site(output: Path, key: tuple[str, int], stack: np.ndarray, context: ts.Context) -> None:
+def write(folder: str, array: np.ndarray) -> None:
+    """Write one array (c, z, y, x) as one shard, a chunk for each plane."""
+    index = np.empty((len(array), array.shape[1], 2), "<u8")
+    at = 0
+    os.makedirs(f"{folder}/c/0/0/0")
+    with open(f"{folder}/c/0/0/0/0", "wb", buffering=0) as file:
+        for place in np.ndindex(*array.shape[:2]):
+            packed = BLOSC.encode(np.ascontiguousarray(array[place]))
+            file.write(packed)
+            file.write(crc32c(packed).to_bytes(4, "little"))
+            index[place] = at, len(packed) + 4
+            at += len(packed) + 4
+        table = index.tobytes()
+        file.write(table + crc32c(table).to_bytes(4, "little"))
+    with open(f"{folder}/zarr.json", "wb") as file:
+        file.write(document(array))
+
+
+def write_site(output: Path, key: tuple[str, int], stack: np.ndarray) -> None:
     """Write one site's image with its levels to about 256 pixels."""
     well, site = key
     level, number = stack, 0
     while True:
-        write(output / well[0] / well[1:] / str(site) / str(number), level, context)
+        write(f"{output}/{well[0]}/{well[1:]}/{site}/{number}", level)
         if max(level.shape[-2:]) <= 256:
             return
         level, number = half(level), number + 1
-
-
-def context(threads: int) -> ts.Context:
-    """Return a tensorstore context without a cache."""
-    limits = {"data_copy_concurrency": {"limit": threads}, "file_io_concurrency": {"limit": 2}}
-    return ts.Context({"cache_pool": {"total_bytes_limit": 0}, **limits})
 
 
 def read_stack(files: list[Path]) -> np.ndarray:
@@ -91,10 +108,9 @@ def read_stack(files: list[Path]) -> np.ndarray:
 
 def convert(plate: Path, output: Path, threads: int = 2) -> None:
     """Convert a plate, sites on several threads."""
-    shared = context(threads)
 
     def one(item: tuple[tuple[str, int], list[Path]]) -> None:
-        write_site(output, item[0], read_stack(item[1]), shared)
+        write_site(output, item[0], read_stack(item[1]))
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(one, sites(plate).items()))
@@ -102,7 +118,6 @@ def convert(plate: Path, output: Path, threads: int = 2) -> None:
 
 def pipeline(plate: Path, output: Path, functions: list) -> None:  # type: ignore[type-arg]
     """Run functions on every plane and write the results, one after the other."""
-    shared = context(1)
     for key, files in sites(plate).items():
         planes = []
         for path in files:
@@ -110,4 +125,4 @@ def pipeline(plate: Path, output: Path, functions: list) -> None:  # type: ignor
             for function in functions:
                 plane = function(plane)
             planes.append(plane)
-        write_site(output, key, np.stack(planes), shared)
+        write_site(output, key, np.stack(planes))

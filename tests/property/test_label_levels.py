@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -71,7 +72,7 @@ def test_one_pixel_of_an_object_among_background_of_its_size_lasts() -> None:
 
 def test_labels_larger_than_a_block_are_right_across_its_edges(monkeypatch: pytest.MonkeyPatch) -> None:
     image = np.random.default_rng(2).integers(0, 4, (64, 33), "uint16")
-    monkeypatch.setattr(pyramid, "BLOCK_BYTES", 300)
+    monkeypatch.setattr(pyramid, "MODE", replace(pyramid.MODE, block_bytes=300))
     np.testing.assert_array_equal(downsample_labels(image), twin(image))
 
 

@@ -6,6 +6,7 @@ there counts. Work goes through blocks that fit a processor's cache.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,14 +17,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Array = np.ndarray[Any, np.dtype[Any]]
-    Reduce = Callable[[Array, Array], None]
-    """Fills its second argument with what 2 × 2 pixels of its first, of even sides, come to."""
 
-BLOCK_BYTES = 2**18
 NARROW = 2**14 - 1
 """Largest value of which four, and 2 to round, still fit 16 bits."""
 _WIDER = {"b": {1: np.int16, 2: np.int32, 4: np.int64}, "u": {1: np.uint16, 2: np.uint32, 4: np.uint64}}
 _FLOATS = {"float16": np.float32, "float32": np.float64, "complex64": np.complex128}
+
+
+@dataclass(frozen=True, slots=True)
+class Reduce:
+    """One way to make a level.
+
+    ``fill`` puts into its second argument what 2 × 2 pixels of its first, of even sides, come to. With blocks of
+    ``block_bytes``, what it makes on the way fits a processor's own cache.
+    """
+
+    fill: Callable[[Array, Array], None]
+    block_bytes: int
 
 
 def downsample(array: Array) -> Array:
@@ -55,7 +65,7 @@ def downsample(array: Array) -> Array:
     """
     if array.dtype.kind not in "biufc":
         raise InvalidType(f"an array of {array.dtype} has no mean and cannot have resolution levels")
-    return _reduced(array, _mean)
+    return _reduced(array, MEAN)
 
 
 def downsample_labels(array: Array) -> Array:
@@ -88,7 +98,7 @@ def downsample_labels(array: Array) -> Array:
     """
     if array.dtype.kind not in "iu":
         raise InvalidType(f"labels are integers, not {array.dtype}")
-    return _reduced(array, _mode)
+    return _reduced(array, MODE)
 
 
 def _reduced(array: Array, reduce: Reduce) -> Array:
@@ -121,10 +131,10 @@ def _plane_rows(plane: Array, out: Array, reduce: Reduce) -> None:
 
 
 def _blocks(plane: Array, out: Array, reduce: Reduce) -> None:
-    rows = max(2, BLOCK_BYTES // (plane.shape[1] * plane.itemsize) // 2 * 2)
+    rows = max(2, reduce.block_bytes // (plane.shape[1] * plane.itemsize) // 2 * 2)
     for start in range(0, plane.shape[0], rows):
         block = plane[start : start + rows]
-        reduce(
+        reduce.fill(
             np.ascontiguousarray(block, out.dtype) if _awkward(block) else block, out[start // 2 : (start + rows) // 2]
         )
 
@@ -161,12 +171,13 @@ def _small_unsigned_mean(block: Array, out: Array) -> None:
     double: Any = np.uint16 if size == 1 else np.uint32
     low = 2 ** (8 * size) - 1
     if size == 2 and block.max(initial=0) <= NARROW:
-        rows = block[0::2] + block[1::2]
-        pairs = rows.view(double)
-        total = (pairs & double(low)).astype(np.uint16)
-        total += (pairs >> double(16)).astype(np.uint16)
-        total += np.uint16(2)
-        np.right_shift(total, 2, out=out)
+        rows = (block[0::2] + block[1::2]).view(double)
+        summed = rows >> double(16)
+        summed += rows  # in the low half: the sum of four
+        summed += double(2)
+        summed >>= double(2)
+        summed &= double(NARROW)
+        out[...] = summed
         return
     pairs = block.view(double)
     total = pairs & double(low)
@@ -212,3 +223,6 @@ def _mode(block: Array, out: Array) -> None:
     np.copyto(out, first, where=pair_low)
     np.copyto(out, third, where=pair_high & (zero | ~pair_low))
     np.copyto(out, second, where=pair_mid)
+
+
+MEAN, MODE = Reduce(_mean, 2**19), Reduce(_mode, 2**18)

@@ -85,7 +85,8 @@ class _Writer:
         return self._ops.write_new(path, encode_object(self._spec, block))
 
     def documents(self) -> list[Stored]:
-        self._ops.make_dirs(self._folder)
+        if not self._made:
+            self._ops.make_dirs(self._folder)
         files = array_documents(self._spec)
         return [self._ops.write_new(self._folder / name, files[name]) for name in reversed(files)]
 

@@ -7,7 +7,6 @@ that our readers take: no nulls, no duplicate names, known codecs only. Whatever
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import numpy as np
 
 from openhcs.constants.constants import ZarrCompressor
 from openhcs.core.arrays import ArraySpec
-from openhcs.core.documents import parse_json
+from openhcs.core.documents import json_bytes, parse_json
 from openhcs.errors import FormatError
 from openhcs.io.codecs import DTYPES, array_codecs, checked_dtype, fill_from_json, fill_json, v2_compressor
 from openhcs.io.zarr_spec import MARK
@@ -63,11 +62,11 @@ class ArrayDocument:
 def array_documents(spec: ArraySpec) -> dict[str, bytes]:
     """Return the files that describe an array: name and bytes."""
     if spec.zarr_format == 3:
-        return {"zarr.json": dump(array_document(spec))}
+        return {"zarr.json": json_bytes(array_document(spec))}
     attributes = dict(spec.attributes)
     if spec.dimension_names is not None:
         attributes["_ARRAY_DIMENSIONS"] = list(spec.dimension_names)
-    return {".zarray": dump(array_document(spec))} | ({".zattrs": dump(attributes)} if attributes else {})
+    return {".zarray": json_bytes(array_document(spec))} | ({".zattrs": json_bytes(attributes)} if attributes else {})
 
 
 def array_document(spec: ArraySpec) -> Json:
@@ -107,14 +106,9 @@ def group_document(attributes: Mapping[str, Any], zarr_format: int) -> dict[str,
     (['.zattrs', '.zgroup'], ['zarr.json'])
     """
     if zarr_format == 3:
-        return {"zarr.json": dump({"zarr_format": 3, "node_type": "group", "attributes": dict(attributes)})}
-    files = {".zgroup": dump({"zarr_format": 2})}
-    return files | {".zattrs": dump(dict(attributes))} if attributes else files
-
-
-def dump(document: Mapping[str, Any]) -> bytes:
-    """Return JSON text as it is stored: indented, UTF-8, no NaN."""
-    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False).encode()
+        return {"zarr.json": json_bytes({"zarr_format": 3, "node_type": "group", "attributes": dict(attributes)})}
+    files = {".zgroup": json_bytes({"zarr_format": 2})}
+    return files | {".zattrs": json_bytes(dict(attributes))} if attributes else files
 
 
 def load_json(data: bytes, path: object) -> Json:

@@ -61,6 +61,9 @@ def _misfit(value: Any, shape: Any, at: str) -> str | None:
         return None if isinstance(value, shape) and not (shape is int and isinstance(value, bool)) else at
     if not isinstance(value, type(shape)):
         return at
+    plain = shape[0] if isinstance(shape, list) else shape.get(str)
+    if isinstance(plain, type) and {plain}.issuperset(map(type, value if isinstance(shape, list) else value.values())):
+        return None
     if isinstance(shape, list):
         found = (_misfit(one, shape[0], f"{at}[{number}]") for number, one in enumerate(value))
     elif str in shape:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from openhcs.check.findings import ERROR
+from openhcs.core.documents import json_bytes
 from openhcs.core.wells import natural_key, plate_shape, row_name, well_name
 from openhcs.errors import InputError, OpenHCSError
 from openhcs.io.tree import FolderTree
@@ -24,7 +25,6 @@ from openhcs.repair.arrays import mended_array, named
 from openhcs.repair.disk import LABELS, Disk
 from openhcs.repair.images import mended, model_of, shapes_of
 from openhcs.repair.report import Change, Loss
-from openhcs.run.derive import encode
 from openhcs.run.survey import join
 
 if TYPE_CHECKING:
@@ -298,14 +298,14 @@ class _Mender:
             beside = {key: value for key, value in there.items() if key != "consolidated_metadata"}
             told = {**beside, "zarr_format": 3, "node_type": "group", "attributes": attributes}
             if beside != told:
-                yield Change(path=join(path, "zarr.json"), data=encode(told), why=why)
+                yield Change(path=join(path, "zarr.json"), data=json_bytes(told), why=why)
             return
         if self.disk.json(join(path, ".zattrs")) != attributes and (
             attributes or ".zattrs" in self.disk.tree.list(path)
         ):
-            yield Change(path=join(path, ".zattrs"), data=encode(attributes), why=why)
+            yield Change(path=join(path, ".zattrs"), data=json_bytes(attributes), why=why)
         if self.disk.json(join(path, ".zgroup")) != {"zarr_format": 2}:
-            yield Change(path=join(path, ".zgroup"), data=encode({"zarr_format": 2}), why=why)
+            yield Change(path=join(path, ".zgroup"), data=json_bytes({"zarr_format": 2}), why=why)
 
     def _lost(self, path: str, message: str, remedy: str) -> None:
         self.losses.append(Loss(path=path, message=message, remedy=remedy))

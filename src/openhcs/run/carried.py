@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from openhcs.core.documents import json_bytes
 from openhcs.core.wells import well_key
 from openhcs.errors import FormatError
 from openhcs.ngff.render import ZARR_FORMAT
 from openhcs.ngff.translate import only_wells
-from openhcs.run.derive import encode
 from openhcs.run.survey import join
 
 if TYPE_CHECKING:
@@ -92,5 +92,5 @@ def group_files(path: str, attributes: Json, version: str) -> dict[str, bytes]:
     """Return the files of one group by path; the one that makes it visible comes last."""
     if ZARR_FORMAT[version] == 3:
         told = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
-        return {join(path, "zarr.json"): encode(told)}
-    return {join(path, ".zattrs"): encode(attributes), join(path, ".zgroup"): encode({"zarr_format": 2})}
+        return {join(path, "zarr.json"): json_bytes(told)}
+    return {join(path, ".zattrs"): json_bytes(attributes), join(path, ".zgroup"): json_bytes({"zarr_format": 2})}

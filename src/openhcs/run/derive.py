@@ -6,10 +6,10 @@ times. Wells without a commit record are not told of; without any record there i
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from openhcs.core.documents import json_bytes
 from openhcs.core.special import TABLE
 from openhcs.core.wells import well_key
 from openhcs.errors import FormatError
@@ -166,7 +166,7 @@ def _plate_json(facts: OutputFacts, target: TargetFacts, rows: list[Mapping[str,
     told |= {"dtype": target.dtype, "plane_shape": list(target.plane_shape), "wells": wells}
     if not target.same_pixels:
         told |= {"pixel_size_um": None, "positions_um": []}
-    return {_join(target.path, "plate.json"): encode(told)}
+    return {_join(target.path, "plate.json"): json_bytes(told)}
 
 
 def _root_and_rows(facts: OutputFacts, target: TargetFacts, rows: list[Mapping[str, Any]]) -> Documents:
@@ -225,13 +225,8 @@ def _group(facts: OutputFacts, path: str, attributes: dict[str, Any]) -> Documen
     """Return the files of one group; the one that makes it visible comes last."""
     if render.ZARR_FORMAT[facts.ngff_version] == 3:
         told = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
-        return {_join(path, "zarr.json"): encode(told)}
-    return {_join(path, ".zattrs"): encode(attributes), _join(path, ".zgroup"): encode({"zarr_format": 2})}
-
-
-def encode(told: Mapping[str, Any]) -> bytes:
-    """Return a document's bytes: the same for the same content."""
-    return json.dumps(told, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        return {_join(path, "zarr.json"): json_bytes(told)}
+    return {_join(path, ".zattrs"): json_bytes(attributes), _join(path, ".zgroup"): json_bytes({"zarr_format": 2})}
 
 
 def _join(*parts: str) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from openhcs.core.plate import Key, Plane, PlateIndex
     from openhcs.io.fsops import FileOps
     from openhcs.plan.parts import Target
+    from openhcs.run.histogram import Counter
     from openhcs.run.shelf import Shelf
 
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -108,6 +109,7 @@ class ZarrSink:
             shelf=place.shelf,
         )
         self._kept = Kept()
+        self._counters: dict[str, Counter] = {}
 
     def room(self, key: Key) -> Array | None:
         """Return the plane's place in its image, zeros until filled; None where it waits on a shelf."""
@@ -124,6 +126,7 @@ class ZarrSink:
     def close(self) -> Kept:
         """Return what was stored."""
         self._planes.check_done(self._to.well)
+        self._kept.histograms = {name: self._counters[name].histogram() for name in sorted(self._counters, key=int)}
         return self._kept
 
     def _write(self, image: Image, pixels: Array) -> None:
@@ -147,17 +150,13 @@ class ZarrSink:
 
     def _count(self, image: Image, pixels: Array) -> None:
         """Count the pixels of each channel, those of planes that are really there."""
-        from openhcs.ngff.windows import merge
-        from openhcs.run.histogram import histogram
+        from openhcs.run.histogram import Counter
 
-        by_channel: dict[int, list[Array]] = {}
-        for key in sorted(self._planes.present[image] - self._listed.keys()):
-            by_channel.setdefault(key[3], []).append(pixels[self._planes.place(key)])
-        for channel, planes in by_channel.items():
-            name = str(channel)
-            counted = merge(histogram(plane) for plane in planes)
-            known = self._kept.histograms.get(name)
-            self._kept.histograms[name] = counted if known is None else merge([known, counted])
+        for key in self._planes.present[image] - self._listed.keys():
+            name = str(key[3])
+            if name not in self._counters:
+                self._counters[name] = Counter()
+            self._counters[name].add(pixels[self._planes.place(key)])
 
     def _gaps(self, image: Image) -> list[dict[str, Any]]:
         acquisition, site = image
