@@ -14,7 +14,6 @@ import shutil
 import statistics
 import time
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from machine import Watch
@@ -22,6 +21,7 @@ from openhcs.testing.synthetic import make_plate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 ROUNDS = 5
 

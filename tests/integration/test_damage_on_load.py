@@ -283,7 +283,7 @@ def test_chunks_lost_together_with_our_mark_are_still_no_zeros(own, version):
     for name in DOCUMENTS:
         if (array / name).exists():
             told = (array / name).read_bytes()
-            (array / name).write_bytes(told.replace(b'"complete": true', b'"complete": null'))
+            (array / name).write_bytes(told.replace(b'"complete":true', b'"complete":null'))
     if version == "0.4":
         with pytest.raises(FormatError, match="missing"):
             FileManager(output).load("images.zarr/B/02/1/0", "zarr")
