@@ -2,7 +2,7 @@
 
     python bench                          everything, under ten minutes on two cores; 6 GB of disk in TMPDIR
     python bench --quick                  smaller plates and fewer rounds
-    python bench --only convert,plates    some sections
+    python bench --only convert,plates    some sections; growth is run by name alone
     python bench --json F --chart F       also write the figures, and a picture of them (SVG)
     python bench --from F --chart F       draw the picture from figures that were written
 
@@ -20,16 +20,22 @@ from pathlib import Path
 import machine
 from chart import draw
 from harness import ROUNDS, Bench
-from sections import convert, floors
+from sections import convert, floors, growth
 
-SECTIONS = {"floors": floors.run, "convert": convert.run}
+SECTIONS = {"floors": floors.run, "convert": convert.run, "growth": growth.run}
+APART = ("growth",)
+"""Sections that are run by name alone."""
 
 
 def main() -> None:
     """Run sections and tell what was found."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", default=",".join(SECTIONS), help="sections by comma: %(default)s")
+    parser.add_argument(
+        "--only",
+        default=",".join(name for name in SECTIONS if name not in APART),
+        help="sections by comma: %(default)s",
+    )
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="that count; one more is run before them")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     parser.add_argument("--chart", type=Path, help="file to draw the picture to")

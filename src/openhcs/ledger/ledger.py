@@ -8,6 +8,7 @@ the lock shared, preparing and closing take it alone; the lock file is never rem
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import platform
 import secrets
@@ -426,10 +427,11 @@ class Ledger:
         self._holding.forget_the_dead(other_hosts=other_hosts)
 
 
+@functools.cache
 def versions() -> dict[str, str]:
     """Return the versions that decide over stored bytes."""
     found = {"python": platform.python_version()}
-    for name in ("openhcs", "numpy", "tensorstore", "numcodecs"):
+    for name in ("openhcs", "numpy", "tensorstore", "imagecodecs", "numcodecs"):
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[name] = metadata.version(name)
     return found
