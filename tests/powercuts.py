@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 import xxhash
 import zarr
 
 import values
 from openhcs import FunctionStep, GlobalPipelineConfig, PipelineOrchestrator, ZarrCompressor, ZarrConfig
 from openhcs.core.wells import select_wells
+from openhcs.io import whole_sync
 from openhcs.io.fsops import FileOps
 from openhcs.plan.compile import compile_plan
 from openhcs.run.execute import execute
@@ -432,9 +434,21 @@ class Convert04(Convert):
         super().__init__(GlobalPipelineConfig(num_workers=1, zarr=ZarrConfig(ngff_version="0.4")))
 
 
+class ConvertSyncedWhole(Convert):
+    """As a conversion, on a file system that is synced whole."""
+
+    name = "convert, synced whole"
+
+    def act(self, top: Path, ops: FileOps) -> None:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(whole_sync, "suits", lambda path: True)
+            super().act(top, ops)
+
+
 WORKS: dict[str, Callable[[], list[Work]]] = {
     "convert": lambda: [Convert()],
     "convert to 0.4": lambda: [Convert04()],
+    "convert, synced whole": lambda: [ConvertSyncedWhole()],
     "new plate": lambda: [NewPlate()],
     "values": lambda: [Values()],
     "replace a well": lambda: [ReplaceWell()],

@@ -14,6 +14,7 @@ WORKS = powercuts.WORKS | partcuts.WORKS | carrycuts.WORKS | repaircuts.WORKS
 QUICK = {
     "convert": 330,
     "convert to 0.4": 200,
+    "convert, synced whole": 150,
     "carry": 150,
     "pack": 100,
     "repair": 40,
@@ -30,6 +31,7 @@ QUICK = {
 FULL = {
     "convert": 3800,
     "convert to 0.4": 3600,
+    "convert, synced whole": 1500,
     "carry": 3000,
     "pack": 1000,
     "repair": 200,

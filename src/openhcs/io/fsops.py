@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import xxhash
 
 from openhcs.errors import OpenHCSError, from_oserror
+from openhcs.io import whole_sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -294,11 +295,17 @@ class FileOps:
         """Wait until all files and names below a directory are on the disk."""
         if not self.durable:
             return
+        with _told("sync", path):
+            whole = whole_sync.suits(path) and self.call("sync_tree", path, lambda: whole_sync.sync(path))
+        if not whole:
+            self._sync_each(path)
+
+    def _sync_each(self, path: str | Path) -> None:
         with _told("read the folder", path):
             entries = list(os.scandir(path))
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                self.sync_tree(entry.path)
+                self._sync_each(entry.path)
             elif entry.is_file(follow_symlinks=False):
                 self.sync_file(entry.path)
         self.sync_dir(path)

@@ -19,16 +19,23 @@ _TABLE = Path("/proc/self/mountinfo")
 def network_kind(path: str | os.PathLike[str], table: str | None = None) -> str | None:
     """Return the kind of a network file system that ``path`` lies on, such as "nfs4"; None for a local one.
 
-    ``table`` is the text of Linux's mountinfo; by default that of this process. Where there is none,
-    every file system counts as local.
+    ``table`` as for `kind_of`. Where there is none, every file system counts as local.
+    """
+    kind = kind_of(path, table)
+    return kind if kind in NETWORK else None
+
+
+def kind_of(path: str | os.PathLike[str], table: str | None = None) -> str:
+    """Return the kind of the file system that ``path`` lies on, such as "ext4"; empty where the system does not tell.
+
+    ``table`` is the text of Linux's mountinfo; by default that of this process.
     """
     if table is None:
         try:
             table = _TABLE.read_text(encoding="utf-8", errors="surrogateescape")
         except OSError:
-            return None
-    kind = _kind(os.path.realpath(path), table)
-    return kind if kind in NETWORK else None
+            return ""
+    return _kind(os.path.realpath(path), table)
 
 
 def _kind(path: str, table: str) -> str:

@@ -23,7 +23,7 @@ class Operation:
     Attributes
     ----------
     kind
-        "create", "write", "mkdir", "rename", "exchange", "link", "unlink", "rmdir" or "sync".
+        "create", "write", "mkdir", "rename", "exchange", "link", "unlink", "rmdir", "sync" or "sync_tree".
     path, source
         absolute; ``source`` is the other name of a rename, an exchange or a link.
     data

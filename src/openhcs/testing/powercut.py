@@ -7,7 +7,8 @@ The model is that of a POSIX file system which promises no more than it must:
 * a name that was made, moved or removed since its folder was last synced may or may not have
   changed, in any order, each rename and each exchange as one; only changes that touch one name or
   move one file follow each other;
-* syncing a file says nothing about its name, syncing a folder nothing about its own.
+* syncing a file says nothing about its name, syncing a folder nothing about its own; syncing a tree is both for
+  all that is in it.
 
 `states` yields each different state once; `lay_down` puts one on a disk to be looked at.
 """
@@ -172,6 +173,8 @@ class History:
             self._files[self._names[self._at(path)]].writes.append((number, operation.data))
         elif kind == "sync":
             self._sync(number, ROOT if path == self._top else self._names[self._at(path)])
+        elif kind == "sync_tree":
+            self._sync_below(number, ROOT if path == self._top else self._names[self._at(path)])
         elif kind in {"create", "mkdir"}:
             if path != self._top:
                 self._edit(number, {self._at(path): self._new(folder=kind == "mkdir")})
@@ -204,6 +207,13 @@ class History:
             if index not in self._safe_from and any(slot[0] == inode for slot, _ in edit.slots):
                 for one in self._with_needs({index}):
                     self._safe_from.setdefault(one, number)
+
+    def _sync_below(self, number: int, inode: int) -> None:
+        """Sync a folder and all that is in it now."""
+        for (folder, _), inside in list(self._names.items()):
+            if folder == inode:
+                self._sync_below(number, inside)
+        self._sync(number, inode)
 
     def _with_needs(self, chosen: Iterable[int]) -> set[int]:
         """Return edits with all that come before them."""

@@ -25,7 +25,7 @@ from openhcs.errors import (
     OutputExists,
     StorageFull,
 )
-from openhcs.io import fsops
+from openhcs.io import fsops, whole_sync
 from openhcs.io.fsops import FileOps
 from openhcs.ledger import ledger as ledger_module
 from openhcs.ledger.ledger import Ledger
@@ -452,7 +452,8 @@ def test_a_full_disk_says_so_and_touches_nothing_published(tmp_path):
         subprocess.run(["umount", disk], check=True)
 
 
-def test_a_commit_syncs_each_file_and_folder_once(tmp_path):
+def test_a_commit_syncs_each_file_and_folder_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(whole_sync, "suits", lambda path: False)
     prepared(tmp_path / "out")
     ops = TracingOps()
     put(Ledger(tmp_path / "out", ops))
@@ -462,6 +463,15 @@ def test_a_commit_syncs_each_file_and_folder_once(tmp_path):
     assert len(synced) == 7 + 2 + 3 + 1
     assert synced.count(str(ledger.places.commits)) == 2
     assert isinstance(ledger.ops, FileOps)
+
+
+def test_a_commit_syncs_what_is_staged_at_once_where_the_file_system_can(tmp_path, monkeypatch):
+    monkeypatch.setattr(whole_sync, "suits", lambda path: True)
+    prepared(tmp_path / "out")
+    ops = TracingOps()
+    put(Ledger(tmp_path / "out", ops))
+    assert ops.counts["sync_tree"] == 1
+    assert ops.counts["sync"] == 2 + 3 + 1
 
 
 def orphaned(output):
