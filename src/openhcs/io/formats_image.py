@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from openhcs.errors import FormatError
+from openhcs.io import tiff_strips
 from openhcs.io.formats import NAME, Format, check_expansion, check_room, reading
 from openhcs.io.formats_array import array_reason, as_array
 from openhcs.io.plane_data import DEFLATE_RATIO
@@ -84,9 +85,16 @@ def decode_tiff(path: Path) -> Array:
 
 
 def open_tiff(path: Path) -> Any:
-    """Open a TIFF alone, whatever other files it names."""
+    """Open a TIFF alone, whatever other files it names.
+
+    Raises
+    ------
+    FormatError
+        its pages lead in a circle, which tifffile would follow for good.
+    """
     import tifffile
 
+    tiff_strips.header(path)
     return tifffile.TiffFile(path, _multifile=False)
 
 

@@ -1,7 +1,7 @@
 """TIFF: what a file says, one plane decoded into place, one plane encoded with OME metadata.
 
-Sizes are held against the file before memory is taken. Whatever is wrong with a file is a
-`FormatError` that names it.
+What most microscopes write is read by `openhcs.io.tiff_strips`, everything else here with tifffile. Sizes
+are held against the file before memory is taken. Whatever is wrong with a file is a `FormatError` that names it.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ import contextlib
 import io
 import struct
 from typing import TYPE_CHECKING, Any
-from xml.sax.saxutils import quoteattr
 
 import numpy as np
-import tifffile
 
 from openhcs.core.plate import ImageHeader
 from openhcs.errors import FormatError, InvalidType, NotGrey, from_oserror
-from openhcs.io.plane_data import DEFLATE_RATIO, ROOM, check_page, check_same
+from openhcs.io import tiff_strips
+from openhcs.io.plane_data import ROOM, check_page, check_same
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,13 +25,12 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 BROKEN = (
-    tifffile.TiffFileError, ValueError, KeyError, IndexError, TypeError, AttributeError, struct.error,
-    RuntimeError, EOFError, ArithmeticError, MemoryError, AssertionError,
+    ValueError, KeyError, IndexError, TypeError, AttributeError, struct.error, RuntimeError, EOFError,
+    ArithmeticError, MemoryError, AssertionError,
 )  # fmt: skip
-"""What tifffile and its codecs raise on damaged files."""
-RATIOS = {1: 1, 8: DEFLATE_RATIO, 32946: DEFLATE_RATIO, 5: 4096, 32773: 64}
-"""Most bytes that one stored byte can become, by TIFF's number of the codec."""
+"""What tifffile, whose own error is a ValueError, and its codecs raise on damaged files."""
 OTHER_RATIO = 40_000
+"""Most bytes that one stored byte can become, by any other codec."""
 STK_PLANES = 33629
 """The tag of a MetaMorph stack (UIC2) that has an entry for each of its planes."""
 OME_TYPES = {
@@ -45,6 +43,8 @@ SCHEMA = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
 
 @contextlib.contextmanager
 def _opened(path: str | Path, data: bytes | None = None) -> Iterator[Any]:
+    import tifffile
+
     try:
         with tifffile.TiffFile(path if data is None else io.BytesIO(data)) as tif:
             yield tif
@@ -68,6 +68,8 @@ def read_header(path: str | Path) -> ImageHeader:
     NotFound, StorageError
         it is not there, or cannot be read.
     """
+    if quick := tiff_strips.header(path):
+        return quick
     with _opened(path) as tif:
         page = tif.pages[0]
         shape = _plane_shape(page, path)
@@ -99,7 +101,7 @@ def _plane_shape(page: Any, path: object) -> tuple[int, int]:
 
 def ratio_of(page: Any) -> int:
     """Return the most bytes that one stored byte of a page can become."""
-    return RATIOS.get(int(page.compression), OTHER_RATIO)
+    return tiff_strips.RATIOS.get(int(page.compression), OTHER_RATIO)
 
 
 def read_plane_into(path: str | Path, page: int, out: Array, *, data: bytes | None = None) -> None:
@@ -114,6 +116,8 @@ def read_plane_into(path: str | Path, page: int, out: Array, *, data: bytes | No
     NotFound, StorageError
         it is not there, or cannot be read.
     """
+    if tiff_strips.read_into(path, page, out, data=data):
+        return
     with _opened(path, data) as tif:
         stacked = _stacked(tif)
         check_page(page, stacked or len(tif.pages), path)
@@ -184,6 +188,8 @@ def encode_ome_tiff(
     if plane.dtype.name not in OME_TYPES:
         known = ", ".join(OME_TYPES)
         raise InvalidType(f"OME-TIFF holds no {plane.dtype.name} ({known}); convert it, or keep Zarr output")
+    import tifffile
+
     buffer = io.BytesIO()
     xml = _ome_xml(plane, channel_name, pixel_size_um, z_step_um)
     tifffile.imwrite(
@@ -199,6 +205,8 @@ def encode_ome_tiff(
 
 
 def _ome_xml(plane: Array, channel: str, pixel: tuple[float, float] | None, z_step: float | None) -> str:
+    from xml.sax.saxutils import quoteattr
+
     y, x = plane.shape
     sizes = {"PhysicalSizeY": pixel and pixel[0], "PhysicalSizeX": pixel and pixel[1], "PhysicalSizeZ": z_step}
     physical = "".join(f' {name}="{value!r}" {name}Unit="µm"' for name, value in sizes.items() if value)
