@@ -5,9 +5,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input
 LOCK := requirements/test.txt
 JUDGES ?= .venv-judges
+PEERS ?= .peers
+export PEERS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-crash test-judges judges-table check bench lock clean
+.PHONY: help demo test test-crash test-judges judges-table check bench peers lock clean
 
 help:
 	@echo "make demo        make a small plate in demo/ and run a pipeline on it"
@@ -16,6 +18,7 @@ help:
 	@echo "make test-judges ask other people's validators and readers about our plates"
 	@echo "make check       lint, format and types"
 	@echo "make bench       measure against bare scripts"
+	@echo "make peers       install other people's converters, for benches beside them"
 	@echo "make lock        choose the newest dependencies and write $(LOCK)"
 	@echo "make clean       remove what these make"
 
@@ -61,11 +64,9 @@ $(VENV)/.test: $(VENV)/.run
 	@$(PIP) -r $(LOCK)
 	@touch $@
 
-# The judges: the newest Python that is found; those on node where node is.
+# The judges; those on node where node is.
 $(JUDGES)/.judges: requirements/judges.txt tests/judges/node/package-lock.json pyproject.toml
-	@python=; for one in python3.13 $$HOME/.pyenv/versions/3.13*/bin/python3 python3.12 $(PYTHON); do \
-	  $$one -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && python=$$one && break; done; \
-	  [ -n "$$python" ] || { echo "the judges need Python 3.12 or newer; none was found" >&2; exit 1; }; \
+	@python=$$(PYTHON=$(PYTHON) requirements/newer-python) || exit 1; \
 	  echo "installing the judges into $(JUDGES) with $$($$python --version)" >&2; $$python -m venv $(JUDGES)
 	@$(JUDGES)/bin/python -m pip install -qq --disable-pip-version-check --no-input -r requirements/judges.txt
 	@$(JUDGES)/bin/python -m pip install -qq --disable-pip-version-check --no-input --no-deps -e .
@@ -73,9 +74,12 @@ $(JUDGES)/.judges: requirements/judges.txt tests/judges/node/package-lock.json p
 	  else echo "skipped zarrita and ome-zarr.js: there is no npm here" >&2; fi
 	@touch $@
 
+peers:
+	@PYTHON=$(PYTHON) bench/peers/install $(PEERS)
+
 lock:
 	@PYTHON=$(PYTHON) requirements/lock > $(LOCK).new && mv $(LOCK).new $(LOCK)
 
 clean:
-	@rm -rf $(VENV) $(JUDGES) tests/judges/node/node_modules demo dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	@rm -rf $(VENV) $(JUDGES) $(PEERS) tests/judges/node/node_modules demo dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 	@find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

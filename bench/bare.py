@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -19,10 +17,11 @@ import numpy as np
 import tifffile
 from google_crc32c import value as crc32c
 
+from peers.plates import half, sites, stack
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-NAME = re.compile(r"_(?P<well>[A-Z]\d\d)_s(?P<site>\d+)_w(?P<wave>\d+)\.")
 BLOSC = numcodecs.Blosc("zstd", clevel=1, shuffle=numcodecs.Blosc.BITSHUFFLE)
 numcodecs.blosc.use_threads = False
 CODECS = [
@@ -33,21 +32,6 @@ CODECS = [
     },
     {"name": "crc32c"},
 ]
-
-
-def sites(plate: Path) -> dict[tuple[str, int], list[Path]]:
-    """Return the files of each site, by channel."""
-    found: dict[tuple[str, int], list[tuple[int, Path]]] = defaultdict(list)
-    for path in plate.rglob("*.[tT][iI][fF]"):
-        if (match := NAME.search(path.name)) is not None:
-            found[match["well"], int(match["site"])].append((int(match["wave"]), path))
-    return {key: [path for _, path in sorted(files)] for key, files in sorted(found.items())}
-
-
-def half(array: np.ndarray) -> np.ndarray:
-    """Return the 2×2 mean of the last two axes, rounded, for even sizes below 14 bits."""
-    rows = array[..., 0::2, :] + array[..., 1::2, :]
-    return (rows[..., 0::2] + rows[..., 1::2] + 2) >> 2
 
 
 def document(array: np.ndarray) -> bytes:
@@ -90,10 +74,10 @@ def write(folder: str, array: np.ndarray) -> None:
         file.write(document(array))
 
 
-def write_site(output: Path, key: tuple[str, int], stack: np.ndarray) -> None:
-    """Write one site's image with its levels to about 256 pixels."""
+def write_site(output: Path, key: tuple[str, int], planes: np.ndarray) -> None:
+    """Write one site's image (c, z, y, x) with its levels to about 256 pixels."""
     well, site = key
-    level, number = stack, 0
+    level, number = planes, 0
     while True:
         write(f"{output}/{well[0]}/{well[1:]}/{site}/{number}", level)
         if max(level.shape[-2:]) <= 256:
@@ -101,16 +85,11 @@ def write_site(output: Path, key: tuple[str, int], stack: np.ndarray) -> None:
         level, number = half(level), number + 1
 
 
-def read_stack(files: list[Path]) -> np.ndarray:
-    """Return a site's planes as (c, 1, y, x)."""
-    return np.stack([tifffile.imread(path) for path in files])[:, None]
-
-
 def convert(plate: Path, output: Path, threads: int = 2) -> None:
     """Convert a plate, sites on several threads."""
 
     def one(item: tuple[tuple[str, int], list[Path]]) -> None:
-        write_site(output, item[0], read_stack(item[1]))
+        write_site(output, item[0], stack(item[1])[:, None])
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(one, sites(plate).items()))
