@@ -20,9 +20,19 @@ from pathlib import Path
 import machine
 from chart import draw
 from harness import ROUNDS, Bench
-from sections import convert, floors, growth
+from sections import convert, floors, growth, memory, peers, pipelines, plans, plates, verbs
 
-SECTIONS = {"floors": floors.run, "convert": convert.run, "growth": growth.run}
+SECTIONS = {
+    "floors": floors.run,
+    "convert": convert.run,
+    "pipelines": pipelines.run,
+    "verbs": verbs.run,
+    "plates": plates.run,
+    "plans": plans.run,
+    "memory": memory.run,
+    "peers": peers.run,
+    "growth": growth.run,
+}
 APART = ("growth",)
 """Sections that are run by name alone."""
 

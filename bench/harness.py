@@ -116,13 +116,19 @@ class Bench:
         self._plates = {key: path for key, path in self._plates.items() if path != plate}
         shutil.rmtree(plate)
 
-    def turns(self, *, rounds: int | None = None, warm: bool = True, **ways: Callable[[], Any]) -> Turns:
-        """Run ways in turn; one that returns a dict with ``wall_s`` and ``cpu_s`` has measured itself."""
+    def turns(
+        self, *, rounds: int | None = None, warm: bool = True, keep: bool = False, **ways: Callable[[], Any]
+    ) -> Turns:
+        """Run ways in turn; one that returns a dict with ``wall_s`` and ``cpu_s`` has measured itself.
+
+        ``warm`` runs each once before; ``keep`` leaves the outputs of others alone.
+        """
         runs: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
         count = rounds or (3 if self.quick else self.rounds)
         for number in range(count + warm):
             for name, way in ways.items():
-                self.tidy()
+                if not keep:
+                    self.tidy()
                 wall, cpu = time.perf_counter(), processor_seconds()
                 told = way()
                 spent = time.perf_counter() - wall, processor_seconds() - cpu
