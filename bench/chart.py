@@ -34,8 +34,9 @@ def _against(rows: list[dict[str, Any]]) -> list[tuple[str, float, str, str]]:
     """Return each figure by its target: below 1 is better than that."""
     bars = []
     for row in rows:
-        sign, _, target = row["target"].partition(" ")
-        share = row["value"] / float(target) if sign == "≤" else float(target) / max(row["value"], 1e-9)
+        sign, _, target = row["target"].rpartition(" ")
+        limit = float(target.rpartition("–")[2])
+        share = limit / max(row["value"], 1e-9) if sign == "≥" else row["value"] / limit
         told = f"{row['value']:.3g} {row['unit']} ({row['target']})"
         bars.append((f"{row['section']}: {row['name']}", share, told, OURS if row["met"] else OVER))
     return bars

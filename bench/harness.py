@@ -149,9 +149,11 @@ class Bench:
         note: str = "",
         turns: Turns | None = None,
     ) -> None:
-        """Note a figure; ``most`` or ``least`` is its target."""
+        """Note a figure; ``most`` or ``least``, or both, are its target."""
         target, met = "", None
-        if most is not None:
+        if most is not None and least is not None:
+            target, met = f"{least:g}–{most:g}", least <= value <= most
+        elif most is not None:
             target, met = f"≤ {most:g}", value <= most
         elif least is not None:
             target, met = f"≥ {least:g}", value >= least

@@ -5,10 +5,9 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from peers.client import Peer, available
-
 import bare
 from openhcs import GlobalPipelineConfig, convert
+from peers.client import Peer, available
 
 if TYPE_CHECKING:
     from harness import Bench

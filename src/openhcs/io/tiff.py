@@ -124,7 +124,7 @@ def read_plane_into(path: str | Path, page: int, out: Array, *, data: bytes | No
         found = tif.pages[0 if stacked else page]
         check_same(_plane_shape(found, path), found.dtype, out, path)
         _check_whole(found, tif.filehandle.size, path)
-        if found.is_contiguous and out.flags.c_contiguous and found.dtype != np.dtype(bool):
+        if found.is_final and out.flags.c_contiguous and found.dtype != np.dtype(bool):
             _read_plain(tif, found, out, path, page if stacked else 0)
         elif stacked and page:
             raise FormatError(f"{path} is a stack whose planes are compressed; only its first is read", path=path)

@@ -9,10 +9,14 @@ from __future__ import annotations
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from openhcs.errors import InvalidValue, OpenHCSError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FILE_THREADS = 4
 
@@ -43,6 +47,17 @@ def configure(threads: int) -> None:
             _state.threads, _state.context, old, _state.pool = threads, None, _state.pool, None
             if old is not None and _state.owner == os.getpid():
                 old.shutdown(wait=False)
+
+
+@contextmanager
+def configured(threads: int) -> Iterator[None]:
+    """Use so many threads for a while, and then as many as before."""
+    before = _state.threads
+    configure(threads)
+    try:
+        yield
+    finally:
+        configure(before)
 
 
 def threads() -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import xxhash
 
 from openhcs.core.wells import well_key
-from openhcs.errors import FormatError, UnknownName, suggest
+from openhcs.errors import FormatError, NotFound, UnknownName, suggest
 from openhcs.plan.model import PLATE
 from openhcs.run.digests import ledger_above
 
@@ -26,11 +26,13 @@ def merge_tables(ledger: Ledger) -> tuple[str, ...]:
 
     Rows are in the order of wells, and within a well in that of calls.
     """
-    found = ledger.records()
-    tables = ledger.notes.facts().get("tables", {}) if found else {}
+    try:
+        tables = ledger.notes.facts().get("tables", {})
+    except NotFound:  # nothing ran yet
+        return ()
     if not tables:
         return ()
-    records = sorted(found.values(), key=_order)
+    records = sorted(ledger.records().values(), key=_order)
     written: list[str] = []
     for name, path in tables.items():
         rows = [(record, row) for record in records for row in record.get("values", ()) if row["name"] == name]

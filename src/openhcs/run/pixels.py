@@ -5,13 +5,15 @@ Files of our own outputs that carry no checksum are compared with the commit rec
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import threading
 from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from openhcs.core.plate import FileSource, SceneSource
+from openhcs.core.plate import FileSource, SceneSource, ZarrSource
 from openhcs.errors import FormatError, MissingPlanes, NotFound, OpenHCSError
 from openhcs.io.folder import path_of
 from openhcs.io.ozx import SUFFIX as OZX
@@ -21,6 +23,8 @@ from openhcs.io.zarr_spec import RESTORE
 from openhcs.run.digests import Digests
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
 
     from openhcs.core.plate import Plane, PlateIndex
@@ -84,6 +88,20 @@ class PlaneReader:
             _tell_where(error, plane)
             raise
 
+    def read_stack_into(self, planes: Sequence[Plane], out: Array) -> None:
+        """Decode planes into ``out`` (n, y, x); a block of one Zarr array at once, others one by one.
+
+        Raises what `read_into` does, of the first plane that cannot be read.
+        """
+        block = _block(planes)
+        if block is not None:
+            path, region, shape = block
+            with contextlib.suppress(OpenHCSError):  # which plane it is about is found below
+                self._array(planes[0].well, path).read(region, out=out.reshape(*shape, *out.shape[1:]))
+                return
+        for plane, room in zip(planes, out, strict=True):
+            self.read_into(plane, room)
+
     def close(self) -> None:
         """Forget the open arrays; reading again opens them anew."""
         with self._lock:
@@ -135,6 +153,17 @@ class PlaneReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _block(planes: Sequence[Plane]) -> tuple[str, tuple[slice, ...], tuple[int, ...]] | None:
+    """Return the array, region and leading shape of planes that are a whole block of it, in its order; else None."""
+    sources = [plane.source for plane in planes if isinstance(plane.source, ZarrSource)]
+    if len(sources) < max(2, len(planes)) or len({(one.path, len(one.index)) for one in sources}) != 1:
+        return None
+    ranges = [range(min(axis), max(axis) + 1) for axis in zip(*(one.index for one in sources), strict=True)]
+    if [one.index for one in sources] != list(itertools.islice(itertools.product(*ranges), len(sources) + 1)):
+        return None
+    return sources[0].path, tuple(slice(one.start, one.stop) for one in ranges), tuple(map(len, ranges))
 
 
 def _bytes(path: str) -> bytes | None:

@@ -23,10 +23,11 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, Protocol
 
 from openhcs.errors import PlanError, TookTooLong, WorkerLost, from_oserror
+from openhcs.io import ts_context
 from openhcs.io.limits import memory_limit
 from openhcs.plan.admit import may_start
 from openhcs.run import note, worker
-from openhcs.run.attempt import Broken, attempt, configure, lacks_memory, out_of_memory
+from openhcs.run.attempt import Broken, attempt, lacks_memory, out_of_memory
 from openhcs.run.sending import sendable
 
 if TYPE_CHECKING:
@@ -71,12 +72,12 @@ class Serial:
 
     def run(self, job: Job[Any], tasks: Sequence[Task], stop: threading.Event, begun: Begun) -> Iterator[Outcome]:
         """Yield each task's outcome as it ends."""
-        configure(self._threads)
-        for task in tasks:
-            if stop.is_set():
-                return
-            begun(task)
-            yield Outcome(task, attempt(job, task))
+        with ts_context.configured(self._threads):
+            for task in tasks:
+                if stop.is_set():
+                    return
+                begun(task)
+                yield Outcome(task, attempt(job, task))
 
 
 class Threads:
@@ -89,10 +90,12 @@ class Threads:
 
     def run(self, job: Job[Any], tasks: Sequence[Task], stop: threading.Event, begun: Begun) -> Iterator[Outcome]:
         """Yield each task's outcome as it ends."""
-        configure(self._threads)
         waiting = deque(tasks)
         running: dict[Future[Report | Broken], Task] = {}
-        with ThreadPoolExecutor(self._workers, thread_name_prefix="openhcs") as pool:
+        with (
+            ts_context.configured(self._threads),
+            ThreadPoolExecutor(self._workers, thread_name_prefix="openhcs") as pool,
+        ):
             while running or (waiting and not stop.is_set()):
                 while waiting and len(running) < self._workers and not stop.is_set():
                     if not may_start(_peaks(running.values()), waiting[0].peak_bytes, self._room):

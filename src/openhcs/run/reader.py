@@ -384,10 +384,14 @@ class Selection:
             raise MissingPlanes(self._missing_text(absent), well=self.well.name, site=self.number)
         shape, dtype = self._pixels()
         stack = np.zeros((len(self._keys), *shape), dtype) if absent else np.empty((len(self._keys), *shape), dtype)
+        reader = self.well.plate._reader
+        if not absent:
+            reader.read_stack_into([known[key] for key in self._keys], stack)
+            return stack.reshape(self.shape)
         for key, room in zip(self._keys, stack, strict=True):
             plane = known.get(key)
             if plane is not None and _has_pixels(plane):
-                self.well.plate._reader.read_into(plane, room)
+                reader.read_into(plane, room)
         return stack.reshape(self.shape)
 
     def _pixels(self) -> tuple[tuple[int, int], str]:
