@@ -9,7 +9,7 @@ PEERS ?= .peers
 export PEERS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-crash test-judges judges-table check bench peers lock clean
+.PHONY: help demo test test-crash test-judges judges-table check bench growth profile peers lock clean
 
 help:
 	@echo "make demo        make a small plate in demo/ and run a pipeline on it"
@@ -17,7 +17,9 @@ help:
 	@echo "make test-crash  the heavy proofs: power cuts, kills, full disks, hostile input"
 	@echo "make test-judges ask other people's validators and readers about our plates"
 	@echo "make check       lint, format and types"
-	@echo "make bench       measure against bare scripts"
+	@echo "make bench       measure beside bare scripts and beside peers"
+	@echo "make growth      measure from 8 wells to 384 and from 1 GB to 20"
+	@echo "make profile     show where the time goes"
 	@echo "make peers       install other people's converters, for benches beside them"
 	@echo "make lock        choose the newest dependencies and write $(LOCK)"
 	@echo "make clean       remove what these make"
@@ -43,11 +45,15 @@ check: $(VENV)/.test
 	@$(BIN)/mypy
 
 bench: $(VENV)/.test
-	@$(BIN)/python bench/compare.py $(ARGS)
-	@$(BIN)/python bench/ome_zarr.py $(ARGS)
-	@$(BIN)/python bench/pipelines.py $(ARGS)
-	@$(BIN)/python bench/index.py $(filter --quick,$(ARGS))
-	@$(BIN)/python bench/memory.py $(filter --quick,$(ARGS))
+	@PEERS=$(abspath $(PEERS)) $(BIN)/python bench $(ARGS)
+
+growth: $(VENV)/.test
+	@$(BIN)/python bench --only growth $(ARGS)
+
+profile: $(VENV)/.test
+	@[ -x $(BIN)/py-spy ] || $(PIP) py-spy==0.4.3
+	@$(BIN)/python bench/where.py $(ARGS)
+
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "openhcs needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12 …")'
