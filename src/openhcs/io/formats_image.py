@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 import re
 import struct
@@ -74,6 +75,8 @@ def encode_tiff(value: Any) -> memoryview:
 
 def decode_tiff(path: Path) -> Array:
     """Return the one image of a TIFF, of one or more pages, as a new array."""
+    if (plane := _plain_plane(path)) is not None:
+        return plane
     from openhcs.io.tiff import BROKEN
 
     with reading(path, "TIFF", BROKEN), open_tiff(path) as tif:
@@ -82,6 +85,18 @@ def decode_tiff(path: Path) -> Array:
         if array.shape != tuple(series.shape):
             raise FormatError(f"{path} is damaged: {array.shape} is not {series.shape}", path=path, backend=NAME)
         return array
+
+
+def _plain_plane(path: Path) -> Array | None:
+    """Return the only page of a TIFF that says nothing else about its shape, read the quick way; None of others."""
+    head = tiff_strips.header(path)
+    if head is None or head.pages != 1 or min(head.shape) < 2:
+        return None
+    if head.description not in ("", json.dumps({"shape": head.shape})):
+        return None
+    check_room(math.prod(head.shape) * np.dtype(head.dtype).itemsize, path)
+    plane = np.empty(head.shape, head.dtype)
+    return plane if tiff_strips.read_into(path, 0, plane) else None
 
 
 def open_tiff(path: Path) -> Any:

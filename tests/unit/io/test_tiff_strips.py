@@ -407,3 +407,33 @@ def test_a_small_circle_is_read_as_tifffile_reads_it(tmp_path, pages, back_to):
     (tmp_path / "a.tif").write_bytes(a_circle(pages, back_to, big=False))
     assert tiff_strips.header(tmp_path / "a.tif") is None
     same_both_ways(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("described", ["ours", "plain", "another shape", "ome", "two pages", "one row", "bool"])
+def test_a_saved_plane_is_loaded_as_tifffile_loads_it(tmp_path, described, monkeypatch):
+    """The disk backend takes the quick way for a page that tells no other shape."""
+    from openhcs import FileManager
+    from openhcs.io import formats_image
+
+    plane = np.random.default_rng(1).integers(0, 4000, (12, 10), "uint16")
+    how = {
+        "ours": {},
+        "plain": {"metadata": None},
+        "another shape": {"metadata": {"shape": (1, 12, 10)}},
+        "ome": {"ome": True},
+        "two pages": {},
+        "one row": {"metadata": None},
+        "bool": {"metadata": None},
+    }[described]
+    told = {"two pages": np.stack([plane, plane + 1]), "one row": plane[:1], "bool": plane > 2000}.get(described, plane)
+    if described == "ours":
+        FileManager(tmp_path).save(told, "a.tif", "disk")
+    else:
+        tifffile.imwrite(tmp_path / "a.tif", told, photometric="minisblack", **how)
+    slow = []
+    opened = formats_image.open_tiff
+    monkeypatch.setattr(formats_image, "open_tiff", lambda path: slow.append(path) or opened(path))
+    loaded, meant = FileManager(tmp_path).load("a.tif", "disk"), tifffile.imread(tmp_path / "a.tif")
+    assert (loaded.shape, loaded.dtype) == (meant.shape, meant.dtype)
+    assert np.array_equal(loaded, meant)
+    assert bool(slow) is (described not in {"ours", "plain"})
