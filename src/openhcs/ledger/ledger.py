@@ -145,7 +145,7 @@ class Ledger:
                 there,
                 plan_id,
                 exist,
-                done=sum(map(is_well, self.records())),
+                done=lambda: sum(map(is_well, self.records())),
                 differs=lambda: self._differences(plan_json),
             )
             if exist != "replace":
@@ -278,7 +278,8 @@ class Ledger:
             # The old well may lie in staging: it stays until the intent is settled.
             staging.settled = not os.path.lexists(intent)
         with contextlib.suppress(OpenHCSError):
-            drop_old(self.places, entry.task)
+            if old is not None:
+                drop_old(self.places, entry.task)
             with contextlib.suppress(NotFound):
                 self.ops.unlink(self.folder / "failures" / f"{staging.task}.json")
         return full

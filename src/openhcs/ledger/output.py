@@ -93,12 +93,18 @@ def check_free(output: Path, exist: str) -> None:
         )
 
 
-def check_plan(output: Path, there: str, plan: str, exist: str, *, done: int, differs: Callable[[], str] = str) -> None:
-    """Refuse an output of ours that ``exist`` does not allow to use; ``differs`` tells what another plan has."""
+def check_plan(
+    output: Path, there: str, plan: str, exist: str, *, done: Callable[[], int], differs: Callable[[], str] = str
+) -> None:
+    """Refuse an output of ours that ``exist`` does not allow to use.
+
+    Asked only then, ``done`` counts its wells and ``differs`` tells what another plan has.
+    """
     if exist == "replace" or (exist in {"auto", "resume"} and there == plan):
         return
     same = "this very plan" if there == plan else f"another plan ({there}; this one is {plan})"
-    wells = "1 finished well" if done == 1 else f"{done} finished wells"
+    number = done()
+    wells = "1 finished well" if number == 1 else f"{number} finished wells"
     go_on = ", go on with it (--exist resume)" if there == plan else ""
     told = differs() if there != plan else ""
     what = f" What changes: {told}." if told else ""
