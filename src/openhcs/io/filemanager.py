@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from openhcs.core.config import VFSConfig, ZarrConfig
+from openhcs.core.plugins import plugins
 from openhcs.core.wells import natural_key
 from openhcs.errors import InvalidPath, InvalidType, InvalidValue, UnknownName, suggest
 from openhcs.io.backend import CountsUsage, GivesBack, KeepsForm, MakesDirs, OpensArrays
@@ -126,9 +127,7 @@ class FileManager:
         return made
 
     def _plugged_in(self, name: str) -> Backend:
-        from importlib.metadata import entry_points
-
-        found = {entry.name: entry for entry in entry_points(group=GROUP)}
+        found = {entry.name: entry for entry in plugins(GROUP)}
         if name not in found:
             known = [*TABLE, *found, *(one for one in self._made if isinstance(one, str) and one not in TABLE)]
             raise UnknownName(f"no backend is called {name!r}; {suggest(name.lower(), known)}")

@@ -7,11 +7,12 @@ first, file names next, any folder of images last. Each is loaded when it is tri
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 from openhcs.constants.constants import Microscope as Layout
 from openhcs.core.plate import PlateIndex
+from openhcs.core.plugins import plugins
 from openhcs.errors import InputError, InvalidType, UnknownName, suggest
 from openhcs.microscopes.assemble import refuse_several
 from openhcs.microscopes.forms import all_forms, is_image, layout_of
@@ -62,7 +63,7 @@ def load(name: str) -> Microscope:
     if name in TABLE:
         module, _, kind = TABLE[name].partition(":")
         return cast("Microscope", getattr(import_module(module), kind)())
-    installed = {point.name: point for point in metadata.entry_points(group=ENTRY_POINTS)}
+    installed = {point.name: point for point in plugins(ENTRY_POINTS)}
     if name not in installed:
         raise UnknownName(f"no microscope is called {name!r}; {suggest(name, ['auto', *TABLE, *installed])}")
     return cast("Microscope", installed[name].load()())
@@ -96,7 +97,7 @@ def look(files: Files, microscope: Layout | str = Layout.AUTO, *, pattern: str |
     if name != Layout.AUTO.value:
         return _sure(_asked(load(name), name, files), name, files)
     reasons: dict[str, str] = {}
-    for layout in [*(point.name for point in metadata.entry_points(group=ENTRY_POINTS)), *TABLE]:
+    for layout in [*(point.name for point in plugins(ENTRY_POINTS)), *TABLE]:
         if layout == FIRST_OF_VENDORS:
             refuse_several(files, _of_different_layouts(files))
         found = _asked(load(layout), layout, files)

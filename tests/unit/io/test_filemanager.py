@@ -117,7 +117,7 @@ def test_a_backend_of_the_callers_own_takes_its_name():
 def test_other_packages_add_backends_by_entry_points(tmp_path, monkeypatch):
     entry = metadata.EntryPoint("plain", f"{__name__}:Plain", "openhcs.backends")
     monkeypatch.setattr(metadata.EntryPoint, "load", lambda _: Plain)
-    monkeypatch.setattr(metadata, "entry_points", lambda *, group: [entry] if group == "openhcs.backends" else [])
+    monkeypatch.setattr("openhcs.io.filemanager.plugins", {"openhcs.backends": (entry,)}.get)
     files = FileManager(tmp_path)
     assert files.backend("plain").root == tmp_path
     files.save(IMAGE, "a", "plain")
