@@ -51,6 +51,23 @@ class CountingOps(TracingOps):
         return taken
 
 
+def table(text: str) -> dict[str, Counter[str]]:
+    """Return the counts of a table: its first line names the columns, each other a row, its numbers and where from.
+
+    A dot stands for none.
+    """
+    first, *rows = text.strip().splitlines()
+    columns = first.split()
+    found = {}
+    for row in rows:
+        name, *words = row.split()
+        numbers, reason = words[: len(columns)], words[len(columns) :]
+        assert reason, f"{name}: say where the numbers come from"
+        counts = zip(columns, numbers, strict=True)
+        found[name] = Counter({column: int(number) for column, number in counts if number != "."})
+    return found
+
+
 def total(*parts: tuple[int, Mapping[str, int]]) -> Counter[str]:
     """Return the sum of counts, each taken so many times; kinds of which there are none are left out."""
     found: Counter[str] = Counter()

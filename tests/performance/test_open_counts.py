@@ -3,50 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections import Counter
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
+from counting import asked
 from many_sites import write_documents
 from openhcs import GlobalPipelineConfig, ZarrConfig, convert, open_plate
 from openhcs.run.plates import index_plate
 from openhcs.testing.synthetic import make_plate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 ROOT = {"0.4": ".zattrs", "0.5": "zarr.json"}
 LOOKED_FOR = {"0.4": ["zarr.json", ".zattrs"], "0.5": ["zarr.json"]}
 """At the root: which version a plate is of, nothing else tells."""
 ARRAY = {"0.4": ".zarray", "0.5": "zarr.json"}
-_seen: list[str] | None = None
-"""What was opened or listed, while someone counts."""
-
-
-def _note(event: str, args: tuple[object, ...]) -> None:
-    if _seen is not None and event in {"open", "os.listdir", "os.scandir"} and isinstance(args[0], (str, os.PathLike)):
-        _seen.append(os.fspath(args[0]))
-
-
-sys.addaudithook(_note)
-
-
-@contextmanager
-def opened(root: Path) -> Iterator[list[str]]:
-    """Yield the paths below ``root`` that are opened or listed, even those that are not there."""
-    global _seen  # noqa: PLW0603 - a hook cannot be taken out again
-    found: list[str] = []
-    _seen = []
-    try:
-        yield found
-        found += [os.path.relpath(path, root) for path in _seen if path.startswith(str(root))]
-    finally:
-        _seen = None
 
 
 @pytest.fixture(params=["0.4", "0.5"])
@@ -59,52 +33,52 @@ def many(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str]:
 
 def test_a_plate_of_7000_sites_opens_by_its_root_document_alone(many: tuple[Path, str]) -> None:
     root, version = many
-    with opened(root) as files:
+    with asked(root) as files:
         plate = open_plate(root)
         assert (len(plate), plate.name, plate.wells[-1]) == (350, "many", "O14")
         assert [one.number for one in plate.acquisitions] == [0]
         assert plate["O14"].name == "O14"
-    assert files == LOOKED_FOR[version]
+    assert files.both == LOOKED_FOR[version]
 
 
 @pytest.mark.parametrize("microscope", ["auto", "ome_zarr"])
 def test_a_site_takes_the_documents_of_its_well_image_and_array(many: tuple[Path, str], microscope: str) -> None:
     root, version = many
     plate = open_plate(root, microscope=microscope)
-    with opened(root) as files:
+    with asked(root) as files:
         site = plate["H12"].site(17)
         assert (site.shape, site.dtype, len(site.planes)) == ((2, 3, 64, 96), "uint16", 6)
         assert site.channel("FITC").z(2).shape == (64, 96)
         assert plate["H12"].site(17).levels == 2
-    assert files == [f"H/12/{ROOT[version]}", f"H/12/16/{ROOT[version]}", f"H/12/16/0/{ARRAY[version]}"]
+    assert files.both == [f"H/12/{ROOT[version]}", f"H/12/16/{ROOT[version]}", f"H/12/16/0/{ARRAY[version]}"]
 
 
 def test_the_next_site_of_a_well_takes_two_more_and_its_channels_none(many: tuple[Path, str]) -> None:
     root, version = many
     plate = open_plate(root)
     plate["A01"].site(1)
-    with opened(root) as files:
+    with asked(root) as files:
         assert [one.name for one in plate.channels] == ["DAPI", "FITC"]
         assert plate["A01"].site(2).shape
-    assert files == [f"A/1/1/{ROOT[version]}", f"A/1/1/0/{ARRAY[version]}"]
+    assert files.both == [f"A/1/1/{ROOT[version]}", f"A/1/1/0/{ARRAY[version]}"]
 
 
 def test_all_sites_of_a_well_take_each_document_once(many: tuple[Path, str]) -> None:
     root, _ = many
     plate = open_plate(root)
-    with opened(root) as files:
+    with asked(root) as files:
         assert len([site.shape for site in plate["B02"]]) == 20
-    assert len(files) == 1 + 20 + 20
-    assert max(Counter(files).values()) == 1
+    assert len(files.both) == 1 + 20 + 20
+    assert max(Counter(files.both).values()) == 1
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
 def test_the_whole_index_takes_each_document_once(tmp_path: Path, version: str) -> None:
     root = write_documents(tmp_path / "p.zarr", wells=5, sites=3, version=version)
-    with opened(root) as files:
+    with asked(root) as files:
         assert len(index_plate(root).planes) == 5 * 3 * 6
-    assert len(files) == len(LOOKED_FOR[version]) + 5 + 2 * 15
-    assert max(Counter(files).values()) == 1
+    assert len(files.both) == len(LOOKED_FOR[version]) + 5 + 2 * 15
+    assert max(Counter(files.both).values()) == 1
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
@@ -112,10 +86,10 @@ def test_the_whole_index_takes_each_document_once(tmp_path: Path, version: str) 
 def test_sites_of_any_numbers_take_three_where_the_well_tells_them(tmp_path: Path, version: str, ours: bool) -> None:
     root = write_documents(tmp_path / "p.zarr", wells=2, sites=4, version=version, numbers=[2, 30, 7, 9], ours=ours)
     plate = open_plate(root)
-    with opened(root) as files:
+    with asked(root) as files:
         assert plate["A02"].site(7).number == 7
         assert plate["A02"].sites == (2, 7, 9, 30)
-    assert files == [f"A/2/{ROOT[version]}", f"A/2/2/{ROOT[version]}", f"A/2/2/0/{ARRAY[version]}"]
+    assert files.both == [f"A/2/{ROOT[version]}", f"A/2/2/{ROOT[version]}", f"A/2/2/0/{ARRAY[version]}"]
 
 
 def test_numbers_that_only_images_tell_are_found_by_a_look_at_the_whole_well(tmp_path: Path) -> None:
@@ -124,9 +98,9 @@ def test_numbers_that_only_images_tell_are_found_by_a_look_at_the_whole_well(tmp
     del told["attributes"]["openhcs"]
     (root / "A/1/zarr.json").write_text(json.dumps(told))
     plate = open_plate(root)
-    with opened(root) as files:
+    with asked(root) as files:
         assert plate["A01"].site(30).number == 30
-    assert len(files) == 1 + 4 + 1
+    assert len(files.both) == 1 + 4 + 1
     assert plate["A01"].sites == (2, 7, 9, 30)
 
 
@@ -136,9 +110,9 @@ def test_a_plate_that_we_wrote_takes_no_more(tmp_path: Path, version: str) -> No
     config = GlobalPipelineConfig(zarr=ZarrConfig(ngff_version=version))
     root = tmp_path / "out.zarr"
     assert convert(tmp_path / "P1", root, config=config).ok
-    with opened(root) as files:
+    with asked(root) as files:
         plate = open_plate(root)
         site = plate["C05"].site(3)
         assert site.channel(plate.channels[-1].name).shape == (2, 32, 48)
     own = [f"C/05/{ROOT[version]}", f"C/05/2/{ROOT[version]}", f"C/05/2/0/{ARRAY[version]}"]
-    assert files == [*LOOKED_FOR[version], *own]
+    assert files.both == [*LOOKED_FOR[version], *own]

@@ -256,8 +256,11 @@ class _Run:
     def _plan_text(self) -> str:
         """Return the plan's text with the wells it was run for earlier; without them if the kept text is damaged."""
         try:
+            kept = self.ledger.plan_json()
+            if kept == self.text:
+                return kept
             self.ledger.notes.plan()
-            return with_wells_of(self.text, self.ledger.plan_json())
+            return with_wells_of(self.text, kept)
         except FormatError:
             return self.text
 
