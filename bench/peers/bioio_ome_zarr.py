@@ -1,5 +1,5 @@
 """OMEZarrWriter.write_region, one chunk per plane, a shard per array, blosc zstd bitshuffle (its own), wells on two
-threads; it writes images only, so the documents of plate and wells are put by hand."""
+processes; it writes images only, so the documents of plate and wells are put by hand."""
 
 from __future__ import annotations
 

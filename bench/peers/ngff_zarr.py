@@ -1,4 +1,4 @@
-"""One chunk per site (its default for channels), blosc zstd-1 bitshuffle, ITKWASM_BIN_SHRINK, wells on two threads.
+"""One chunk per site (its default for channels), blosc zstd-1 bitshuffle, ITKWASM_BIN_SHRINK, wells on two processes.
 
 Its defaults are slower: chunks of 256, zstd and a Gaussian. The first call compiles WebAssembly.
 """

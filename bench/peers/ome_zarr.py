@@ -1,4 +1,4 @@
-"""One chunk per site (its default), blosc zstd-1 bitshuffle, Methods.LOCAL_MEAN, wells on two threads.
+"""One chunk per site (its default), blosc zstd-1 bitshuffle, Methods.LOCAL_MEAN, wells on two processes.
 
 Its defaults are slower: zstd, and Methods.RESIZE with anti-aliasing.
 """

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections import defaultdict
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,7 +19,6 @@ import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Executor
 
 NAME = re.compile(r"_(?P<well>[A-Z]\d\d)_s(?P<site>\d+)_w(?P<wave>\d+)\.")
 AXES = [{"name": "c", "type": "channel"}, {"name": "y", "type": "space"}, {"name": "x", "type": "space"}]
@@ -94,17 +93,15 @@ def image_document(levels: int) -> dict:
 
 
 @cache
-def two(kind: str) -> Executor:
-    """Return two threads, or two processes that stay warm."""
-    if kind == "threads":
-        return ThreadPoolExecutor(2)
+def processes() -> ProcessPoolExecutor:
+    """Return two processes that stay warm."""
     return ProcessPoolExecutor(2, mp_context=get_context("spawn"))
 
 
-def each_well(found: Sites, function: Callable[[str, dict[int, list[Path]]], None], workers: str = "threads") -> None:
-    """Call a function with each well and the files of its sites, two wells at a time, on threads or processes."""
+def each_well(found: Sites, function: Callable[[str, dict[int, list[Path]]], None]) -> None:
+    """Call a function with each well and the files of its sites, on two processes: every peer is slower on threads."""
     wells = {well: {site: files for (other, site), files in found.items() if other == well} for well, _ in found}
-    list(two(workers).map(function, wells, wells.values()))
+    list(processes().map(function, wells, wells.values()))
 
 
 def each_plane(count: int, call: Callable[[int], object], wanted: np.ndarray | None = None) -> dict:

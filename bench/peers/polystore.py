@@ -1,5 +1,5 @@
 """FileManager: load_batch of a well from disk, save_batch to zarr with ZarrConfig as it is (0.4, zlib 3, a chunk per
-site, no levels below the first: it writes none), wells on two threads.
+site, no levels below the first: it writes none), wells on two processes.
 
 save and load: its FileManager, one call per plane; ZarrConfig as it is, TIFF on disk, memory.
 """
