@@ -1,7 +1,8 @@
-"""FileManager: load_batch of a well from disk, save_batch to zarr with ZarrConfig as it is (0.4, zlib 3, a chunk per
-site, no levels below the first: it writes none), wells on two processes.
+"""FileManager: load_batch of a well from disk, save_batch to zarr (0.4, a chunk per site, zstd 1; no levels below the
+first: it writes none), wells on two processes. Its default, zlib 3, is slower; what its Blosc writes is not valid:
+``"shuffle": true``, which tensorstore refuses.
 
-save and load: its FileManager, one call per plane; ZarrConfig as it is, TIFF on disk, memory.
+save and load: its FileManager, one call per plane; zarr with that codec, TIFF on disk, memory.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from pathlib import Path
 
 import zarr
 from polystore import DiskBackend, FileManager, MemoryBackend
+from polystore.config import ZarrCompressor, ZarrConfig
 from polystore.zarr import ZarrStorageBackend
 from polystore.zarr_batch import ZarrBatchAxis, ZarrBatchAxisRole, ZarrBatchLayout
 
 from peers.plates import each_plane, each_well, lines, plane, sites
 
-FILES = FileManager({"disk": DiskBackend(), "memory": MemoryBackend(), "zarr": ZarrStorageBackend()})
+CONFIG = ZarrConfig(compressor=ZarrCompressor.ZSTD, compression_level=1)
+FILES = FileManager({"disk": DiskBackend(), "memory": MemoryBackend(), "zarr": ZarrStorageBackend(CONFIG)})
 
 
 def convert(plate: str, out: str) -> None:
