@@ -7,6 +7,7 @@ that our readers take: no nulls, no duplicate names, known codecs only. Whatever
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from dataclasses import dataclass
@@ -59,8 +60,9 @@ class ArrayDocument:
     complete: bool
 
 
-def array_documents(spec: ArraySpec) -> dict[str, bytes]:
-    """Return the files that describe an array: name and bytes."""
+@functools.lru_cache(maxsize=256)
+def array_documents(spec: ArraySpec) -> Mapping[str, bytes]:
+    """Return the files that describe an array: name and bytes; made once for arrays that are alike."""
     if spec.zarr_format == 3:
         return {"zarr.json": json_bytes(array_document(spec))}
     attributes = dict(spec.attributes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from openhcs.core.arrays import ArraySpec
     from openhcs.core.config import ZarrConfig
     from openhcs.core.plate import Key
     from openhcs.io.fsops import FileOps
@@ -113,6 +115,14 @@ class Gathering:
             raise StepError(f"well {well}: images of sites {waiting} never became whole", well=well)
 
 
+@functools.lru_cache(maxsize=256)
+def spec_of(shape: tuple[int, ...], dtype: str, config: ZarrConfig, names: tuple[str, ...]) -> ArraySpec:
+    """Return how a level is stored, as `openhcs.io.zarr_spec.make_spec` does; a plate has few kinds of them."""
+    from openhcs.io.zarr_spec import make_spec
+
+    return make_spec(shape, dtype, config, dimension_names=names)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LevelWriter:
     """Writes an image as one array per level.
@@ -128,13 +138,12 @@ class LevelWriter:
     def write(self, folder: Path, pixels: Array, names: Sequence[str]) -> None:
         """Write an image, its axes named as the last of ``names``, one folder per level from ``0`` on."""
         from openhcs.io.zarr_array import write_array
-        from openhcs.io.zarr_spec import make_spec
 
         level = pixels
         y, x = pixels.shape[-2:]
         for number, _ in enumerate(level_shapes((y, x), self.config.levels)):
             level = level if number == 0 else self.reduce(level)
-            spec = make_spec(level.shape, level.dtype.name, self.config, dimension_names=names[-level.ndim :])
+            spec = spec_of(level.shape, level.dtype.name, self.config, tuple(names[-level.ndim :]))
             write_array(folder / str(number), level, spec, self.ops)
             if self.verify:
                 self._read_back(folder / str(number), level)
