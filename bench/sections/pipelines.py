@@ -115,7 +115,7 @@ def heavy(bench: Bench) -> None:
         finally:
             pixels.PlaneReader.read_into = read
 
-    turns = bench.turns(bare=loop, ours=prompt, slow=slow)
+    turns = bench.turns(rounds=3, bare=loop, ours=prompt, slow=slow)
     row = f"heavy pipeline, {COMPUTE_S * 1000:.0f} ms a plane, ÷ bare loop"
     bench.row(row, turns.ratio("ours", "bare"), most=1.12, turns=turns)
     most = max(turns.wall("bare"), LATENCY_S * len(files))
@@ -137,10 +137,10 @@ def light(bench: Bench) -> None:
 
 def workers(bench: Bench) -> None:
     """Two worker processes against one, beside what two bare processes gain here."""
-    plate = bench.plate(wells=8, sites=SITES, channels=("DAPI", "FITC"), size=(1080, 1080))
+    plate = bench.plate(wells=6, sites=SITES, channels=("DAPI", "FITC"), size=(1080, 1080))
     one, two = (ours(bench, plate, burning(), GlobalPipelineConfig(num_workers=count)) for count in (1, 2))
     turns = bench.turns(
-        rounds=2, warm=False, one=one, two=two, alone=lambda: _processes(1, 140), both=lambda: _processes(2, 70)
+        rounds=2, warm=False, one=one, two=two, alone=lambda: _processes(1, 100), both=lambda: _processes(2, 50)
     )
     told = f"bare processes {turns.ratio('alone', 'both'):.2f}"
     bench.row("one worker ÷ two", turns.ratio("one", "two"), least=1.85, note=told, turns=turns)
