@@ -76,6 +76,25 @@ def total(*parts: tuple[int, Mapping[str, int]]) -> Counter[str]:
     return Counter({kind: number for kind, number in found.items() if number})
 
 
+def each(told: Mapping[str, Mapping[str, int]], times: Mapping[str, int]) -> Counter[str]:
+    """Return what the rows of a table come to one by one, where each column counts so many times."""
+    rows = told.items()
+    return Counter({name: sum(times[one] * number for one, number in counts.items()) for name, counts in rows})
+
+
+def kind_of(path: str) -> str:
+    """Return what a file or folder is, seen from where a plate ``P`` is converted to ``out.zarr``.
+
+    Of the plate the end of a name, ``P`` for its folders; of the output ``documents``; of its ledger the name, of what
+    lies in a folder of it that of the folder, but ``records`` of those.
+    """
+    top, _, inside = path.partition("/")
+    if top == "P":
+        return "P" if inside in {"", "TimePoint_1"} else inside.rpartition(".")[2]
+    first, _, more = inside.partition("/")
+    return "documents" if top == "out.zarr" else "records" if first == "commits" and more else first
+
+
 def without_syncs(counts: Mapping[str, int]) -> Counter[str]:
     """Return counts but for those of syncs."""
     return Counter({kind: number for kind, number in counts.items() if kind not in SYNCS})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from counting import CountingOps, asked, steady, table, total, without_syncs
+from counting import CountingOps, asked, each, kind_of, steady, table, total, without_syncs
 from openhcs import GlobalPipelineConfig, ZarrConfig, convert
 from openhcs.core.config import VFSConfig
 from openhcs.ledger.ledger import Ledger
@@ -212,16 +212,6 @@ def test_each_source_is_opened_for_its_header_and_for_its_pixels_and_folders_are
     files = converted(tmp_path, "0.5", shape).files
     times = shape.times()
     for found, told in ((files.opened, OPENED), (files.listed, LISTED)):
-        each = {name: sum(times[one] * number for one, number in counts.items()) for name, counts in told.items()}
-        assert Counter(map(told_of, found)) == each
+        assert Counter(map(kind_of, found)) == each(told, times)
     sources = Counter(path for path in files.opened if path.endswith(".TIF"))
     assert (set(sources.values()), len(sources)) == ({2}, times["plane"])
-
-
-def told_of(path: str) -> str:
-    """Return the row of `OPENED` or `LISTED` in which a path counts."""
-    top, _, inside = path.partition("/")
-    if top == "P":
-        return {"": "P", "TimePoint_1": "P"}.get(inside, inside.rpartition(".")[2])
-    first, _, more = inside.partition("/")
-    return "documents" if top == "out.zarr" else "records" if first == "commits" and more else first
