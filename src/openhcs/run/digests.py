@@ -104,7 +104,8 @@ class Digests:
         for again in (False, True):
             known, inside = self._of(well, again=again)
             meant = known.get(f"{inside}{path}")
-            if meant is None and again:
+            # A file that is not there and that nobody named is not missed.
+            if meant is None and (again or mark is None):
                 return ""
             # A well may have been committed anew since its record was read.
             if meant is not None and mark in meant:
