@@ -20,6 +20,8 @@ from openhcs.io.plane_data import DEFLATE_RATIO
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from openhcs.core.plate import ImageHeader
+
     Array = np.ndarray[Any, np.dtype[Any]]
 
 TIFF_DTYPES = frozenset(
@@ -89,14 +91,15 @@ def decode_tiff(path: Path) -> Array:
 
 def _plain_plane(path: Path) -> Array | None:
     """Return the only page of a TIFF that says nothing else about its shape, read the quick way; None of others."""
-    head = tiff_strips.header(path)
-    if head is None or head.pages != 1 or min(head.shape) < 2:
-        return None
-    if head.description not in ("", json.dumps({"shape": head.shape})):
-        return None
-    check_room(math.prod(head.shape) * np.dtype(head.dtype).itemsize, path)
-    plane = np.empty(head.shape, head.dtype)
-    return plane if tiff_strips.read_into(path, 0, plane) else None
+
+    def plain(head: ImageHeader) -> bool:
+        said = head.description in ("", json.dumps({"shape": head.shape}))
+        if not said or head.pages != 1 or min(head.shape) < 2:
+            return False
+        check_room(math.prod(head.shape) * np.dtype(head.dtype).itemsize, path)
+        return True
+
+    return tiff_strips.first_plane(path, plain)
 
 
 def open_tiff(path: Path) -> Any:

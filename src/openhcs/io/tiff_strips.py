@@ -21,6 +21,7 @@ from openhcs.io.plane_data import DEFLATE_RATIO, ROOM
 from openhcs.io.tiff_tags import DESCRIPTION, SOFTWARE, UNSAID_FLOATS, Tiff, Unusual
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from openhcs.io.tiff_tags import Tags
@@ -67,13 +68,39 @@ def header(path: str | Path) -> ImageHeader | None:
     try:
         with open(path, "rb", buffering=0) as file:
             tiff = Tiff(file, path)
-            page = _page(tiff, 0)
-            text = tiff.text(page.tags, DESCRIPTION)
-            return ImageHeader(shape=page.shape, dtype=page.dtype.name, pages=tiff.pages, description=text)
+            return _told(tiff, _page(tiff, 0))
     except FormatError:
         raise
     except FALLS:
         return None
+
+
+def first_plane(path: str | Path, wanted: Callable[[ImageHeader], bool]) -> Array | None:
+    """Return the first page as a new array, or None: of an unusual file, or one whose header is not ``wanted``.
+
+    Raises
+    ------
+    FormatError
+        its pages lead in a circle.
+    """
+    try:
+        with open(path, "rb", buffering=0) as file:
+            tiff = Tiff(file, path)
+            page = _page(tiff, 0)
+            if not wanted(_told(tiff, page)):
+                return None
+            plane = np.empty(page.shape, page.dtype)
+            _read(tiff, page, plane)
+            return plane
+    except FormatError:
+        raise
+    except FALLS:
+        return None
+
+
+def _told(tiff: Tiff, page: _Page) -> ImageHeader:
+    text = tiff.text(page.tags, DESCRIPTION)
+    return ImageHeader(shape=page.shape, dtype=page.dtype.name, pages=tiff.pages, description=text)
 
 
 def read_into(path: str | Path, page: int, out: Array, *, data: bytes | None = None) -> bool:
