@@ -1,7 +1,8 @@
 """Reading Zarr v2 arrays through numcodecs: every compressor and filter it knows and that is safe.
 
-Only the chunks that a region touches are read. What a chunk decodes to is bounded by the document:
-a frame that claims or gives more is damage, found before memory is taken for it.
+Only the chunks that a region touches are read, a whole one straight into place where its codec can. What a
+chunk decodes to is bounded by the document: a frame that claims or gives more is damage, found before memory
+is taken for it.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
     Decode = Callable[[bytes], Any]
+    Into = Callable[[bytes, memoryview], int]
     Part = int | slice
 
 STREAMS: Mapping[str, Callable[[], Any]] = {
@@ -51,6 +53,8 @@ WIDEST = 16
 """Most bytes that a filter makes of one, or stores for one."""
 ROOM = 2**17
 """What codecs may add to the bytes of a chunk."""
+BROKEN = (ValueError, RuntimeError, TypeError, OSError, MemoryError, EOFError, zlib.error, struct.error, lzma.LZMAError)
+"""What codecs raise on damaged bytes."""
 
 
 class Reader:
@@ -70,6 +74,7 @@ class Reader:
         self._fence = fence_of(folder)
         self._most = self._size * (WIDEST if meta.get("filters") else 2) + ROOM
         self._steps = [_decoder(one, self._size, folder) for one in reversed(settings)]
+        self._into = _into(settings[0]) if len(settings) == 1 and self._order == "C" else None
 
     def read_into(self, parts: tuple[Part, ...], out: Array) -> None:
         """Decode a resolved region into ``out``, of the region's shape."""
@@ -83,40 +88,48 @@ class Reader:
 
     def _copy(self, cut: tuple[tuple[int, Part, slice | None], ...], out: Array) -> None:
         place = tuple(one[0] for one in cut)
-        target = tuple(one[2] for one in cut if one[2] is not None)
-        chunk = self._chunk(place)
-        out[target] = self._spec.fill_value if chunk is None else chunk[tuple(one[1] for one in cut)]
-
-    def _chunk(self, place: tuple[int, ...]) -> Array | None:
+        target: tuple[Any, ...] = (*(one[2] for one in cut if one[2] is not None), ...)
+        room = out[target]
         path = self._folder / (self._separator.join(map(str, place)) or "0")
+        data = self._stored(path, place)
+        if data is None:
+            room[...] = self._spec.fill_value
+            return
+        try:
+            if self._into is not None and self._is_whole(room):
+                self._check_size(self._into(data, room.reshape(-1).view(np.uint8).data))
+            else:
+                room[...] = self._decoded(data)[tuple(one[1] for one in cut)]
+        except BROKEN as error:
+            raise self._wrong(path, place, f"damaged: {error}") from error
+
+    def _is_whole(self, room: Array) -> bool:
+        """Return whether a part of the result has the very bytes of a chunk."""
+        return room.nbytes == self._size and room.dtype == self._dtype and room.flags.c_contiguous
+
+    def _stored(self, path: Path, place: tuple[int, ...]) -> bytes | None:
+        """Return the bytes of a chunk, None if it is not there and may be left out."""
         self._fence.check(path)
         try:
-            data: Any = read_plain(path, limit=self._most, doing="read the chunk")
+            data = read_plain(path, limit=self._most, doing="read the chunk")
         except NotFound:
             if self._fill:
                 return None
             raise self._wrong(path, place, "missing") from None
         if self._check is not None and (why := self._check(path, data)):
             raise self._wrong(path, place, f"damaged: {why}")
-        try:
-            for decode in self._steps:
-                data = decode(data)
-            flat = np.frombuffer(data, np.uint8)
-            if flat.nbytes != self._size:
-                raise ValueError(f"{flat.nbytes} bytes where {self._size} belong")
-            return flat.view(self._dtype).reshape(self._spec.chunks, order=self._order)
-        except (
-            ValueError,
-            RuntimeError,
-            TypeError,
-            OSError,
-            MemoryError,
-            EOFError,
-            zlib.error,
-            struct.error,
-            lzma.LZMAError,
-        ) as error:
-            raise self._wrong(path, place, f"damaged: {error}") from error
+        return data
+
+    def _decoded(self, data: Any) -> Array:
+        for decode in self._steps:
+            data = decode(data)
+        flat = np.frombuffer(data, np.uint8)
+        self._check_size(flat.nbytes)
+        return flat.view(self._dtype).reshape(self._spec.chunks, order=self._order)
+
+    def _check_size(self, number: int) -> None:
+        if number != self._size:
+            raise ValueError(f"{number} bytes where {self._size} belong")
 
     def _wrong(self, path: Path, place: tuple[int, ...], what: str) -> FormatError:
         key = path.relative_to(self._folder).as_posix()
@@ -162,6 +175,27 @@ def _decoder(settings: dict[str, Any], size: int, folder: Path) -> Decode:
         return codec.decode(data)
 
     return decode
+
+
+def _into(settings: dict[str, Any]) -> Into | None:
+    """Return the function that decodes a whole chunk into room for it and returns its bytes; None: it has none."""
+    if settings.get("id") == "zstd":
+        import imagecodecs
+
+        return lambda data, room: len(imagecodecs.zstd_decode(data, out=room))
+    if settings.get("id") == "blosc":
+        import numcodecs
+
+        codec = numcodecs.get_codec(settings)
+
+        def decode(data: bytes, room: memoryview) -> int:
+            told = _blosc_claim(data)
+            if told == len(room):
+                codec.decode(data, out=room)
+            return told
+
+        return decode
+    return None
 
 
 def _inflate(data: Any, stream: Any, size: int) -> bytes:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+import numcodecs
 import numpy as np
 import pytest
 
@@ -56,3 +59,21 @@ def test_a_chunk_that_lies_is_refused_before_it_is_decoded_whatever_was_read_bef
         for _ in range(2):
             with pytest.raises(FormatError, match="2147483631 bytes where 512 belong"):
                 handle.read(region)
+
+
+@pytest.mark.parametrize("codec", [numcodecs.Zstd(), numcodecs.Blosc(), numcodecs.LZ4(), numcodecs.Zlib()], ids=repr)
+@pytest.mark.parametrize("size", [0, 15, 17, 2**20])
+def test_a_chunk_of_v2_that_holds_more_or_less_than_it_should_is_refused_whole_and_in_part(tmp_path, codec, size):
+    array = np.arange(16, dtype="uint8").reshape(4, 4)
+    spec = make_spec((4, 4), "uint8", ZarrConfig(ngff_version="0.4"))
+    write_array(tmp_path / "a", array, spec, FileOps(durable=False))
+    document = json.loads((tmp_path / "a/.zarray").read_text())
+    document["compressor"] = codec.get_config()
+    (tmp_path / "a/.zarray").write_text(json.dumps(document))
+    (tmp_path / "a/0/0").write_bytes(codec.encode(array))
+    np.testing.assert_array_equal(open_handle(tmp_path / "a").read(), array)
+    np.testing.assert_array_equal(open_handle(tmp_path / "a").read((slice(1, 3),)), array[1:3])
+    (tmp_path / "a/0/0").write_bytes(codec.encode(bytes(size)))
+    for region in ((), (slice(1, 3),)):
+        with pytest.raises(FormatError, match="0/0 is damaged"):
+            open_handle(tmp_path / "a").read(region)
