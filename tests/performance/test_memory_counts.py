@@ -47,7 +47,7 @@ def test_a_saved_array_is_copied_once():
     assert array.nbytes <= peak < 1.1 * array.nbytes
 
 
-def test_listing_a_folder_looks_at_no_other():
+def test_listing_a_folder_and_finding_a_value_looks_at_no_other():
     backend = MemoryBackend()
     backend.save(0, "wanted/a")
 
@@ -64,3 +64,5 @@ def test_listing_a_folder_looks_at_no_other():
     assert list(backend.list("wanted")) == ["wanted/a"]
     assert list(backend.list("wanted", recursive=True)) == ["wanted/a"]
     assert list(backend.list("")) == ["wanted", "other"]
+    found = [backend.exists(path) for path in ("wanted/a", "wanted", "wanted/none", "other/7")]
+    assert found == [True, True, False, True]

@@ -297,7 +297,7 @@ class DiskBackend:
                 yield shown
                 if recursive and not entry.is_symlink() and suffix_of(entry.name) != ZARR:
                     yield from self._list(Path(entry.path), shown, recursive=True)
-            elif _is_value(Path(entry.path)):
+            elif _is_value(entry.path, None if entry.is_symlink() else entry.is_file):
                 yield shown
 
     def _leads_out(self, path: str) -> bool:
@@ -323,10 +323,15 @@ def _is_hidden(name: str) -> bool:
     return is_temporary(name) or (name.startswith(".") and name.endswith(TYPES))
 
 
-def _is_value(path: Path) -> bool:
+def _is_value(path: str | Path, is_file: Callable[[], bool] | None = None) -> bool:
+    """Return whether a value lies at ``path``; ``is_file`` knows whether a file does, where a folder was listed."""
     suffix = suffix_of(path)
+    if suffix != NO_SUFFIX and suffix not in SUFFIXES:
+        return False
+    if not (os.path.isfile(path) if is_file is None else is_file()):
+        return False
     if suffix == NO_SUFFIX:
         from openhcs.io.formats_array import is_npy
 
-        return os.path.isfile(path) and is_npy(path)
-    return suffix in SUFFIXES and os.path.isfile(path)
+        return is_npy(Path(path))
+    return True

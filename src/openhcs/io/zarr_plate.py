@@ -160,7 +160,7 @@ class PlateStore:
         own: Mapping[str, Any] = image.own or {}
         folder = _inside(group, image.levels[0].path)
         axes = image.axis_names[:-2]
-        numbers = [_numbers(own, axis, place, folder) for place, axis in enumerate(axes)]
+        numbers = _numbers(own, axes, folder)
         if (planes := math.prod(map(len, numbers))) > MOST_PLANES:
             raise FormatError(f"{folder} has {planes} planes; no more than {MOST_PLANES} are read", path=folder)
         site = int(own.get("site", number + 1))
@@ -253,10 +253,11 @@ def _inside(folder: Path, path: str) -> Path:
     return folder / inner
 
 
-def _numbers(own: Mapping[str, Any], axis: str, place: int, folder: Path) -> Sequence[int]:
-    """Return the original numbers along an axis: as we noted them, else counted from 1."""
-    told = own.get("channels" if axis == "c" else axis)
-    return [int(one) for one in told] if told else range(1, open_handle(folder).spec.shape[place] + 1)
+def _numbers(own: Mapping[str, Any], axes: Sequence[str], folder: Path) -> list[Sequence[int]]:
+    """Return the original numbers along each axis: as we noted them, else counted from 1."""
+    told = [own.get("channels" if axis == "c" else axis) for axis in axes]
+    shape = () if all(told) else open_handle(folder).spec.shape
+    return [[int(one) for one in known] if known else range(1, shape[at] + 1) for at, known in enumerate(told)]
 
 
 def _first(own: Mapping[str, Any], axis: str) -> int:
