@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
-from counting import CountingOps, asked, counts_reads, read, steady
+from counting import CountingOps, asked, bytes_read, counts_reads, steady
 from openhcs.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -172,11 +173,17 @@ def test_nothing_that_was_stored_is_opened_or_looked_at(tmp_path: Path, whole: b
 @counts_reads
 def test_a_commit_reads_the_bytes_of_the_ledgers_head_and_no_others(well: Well) -> None:
     well.put("A01")
-    with well.ledger.stage("A02") as staging:
-        well.stored(staging, "A/02")
-        with read() as took:
-            well.ledger.commit(staging, {"plan": "p"})
-    assert took == [(well.ledger.folder / "ledger.json").stat().st_size]
+    numbers = iter(range(2, 10))
+    with ExitStack() as stack:
+
+        def staged() -> Staging:
+            number = next(numbers)
+            staging = stack.enter_context(well.ledger.stage(f"A{number:02d}"))
+            well.stored(staging, f"A/{number:02d}")
+            return staging
+
+        took = bytes_read(lambda staging: well.ledger.commit(staging, {"plan": "p"}), fresh=staged)
+    assert took == (well.ledger.folder / "ledger.json").stat().st_size
 
 
 def test_a_run_that_is_not_durable_does_the_same_without_a_sync(tmp_path: Path) -> None:

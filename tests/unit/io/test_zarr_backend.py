@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -286,29 +285,6 @@ def test_a_damaged_document_of_a_plate_names_its_folder(backend, tmp_path):
     (tmp_path / "images.zarr/B/02/zarr.json").write_text('{"attributes": {"ome": {"well": 3}}}')
     with pytest.raises(FormatError, match="B/02"):
         listed(backend)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="counts reads through /proc")
-def test_loading_a_plane_reads_the_index_of_the_shard_and_its_own_chunk_only(backend, tmp_path):
-    pixels = plate(tmp_path / "images.zarr", size=512)
-    backend.load("B02_s7_c2_z4_t1")
-    (shard,) = (tmp_path / "images.zarr/B/02/0/0/c").rglob("0/0/0/0")
-    index = np.frombuffer(shard.read_bytes()[-(4 * 16 + 4) : -4], "<u8").reshape(4, 2)
-    before, none = read_bytes(), read_bytes()
-    overhead = none - before
-    before = read_bytes()
-    plane = backend.load("B02_s7_c2_z5_t1")
-    took = read_bytes() - before - overhead
-    np.testing.assert_array_equal(plane, pixels[0, 1])
-    # Checking whether the root document changed reads nothing; what the chunk claims to hold is looked at first.
-    looked_at = index.nbytes + 16
-    assert took == looked_at + index.nbytes + 4 + index[1, 1]
-
-
-def read_bytes():
-    """Return the bytes this process has read from files."""
-    lines = Path("/proc/self/io").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("rchar")).split()[1])
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
