@@ -82,7 +82,8 @@ def converted(bench: Bench, **how: Any) -> dict[str, float]:
 
 def _tell(bench: Bench, name: str, told: dict[str, float]) -> None:
     speed = told["gigabytes"] * 1e3 / told["wall_s"]
-    note = f"{speed:.0f} MB/s, {told['peak_mb']:.0f} MB of memory, {told['operations'] / told['wells']:.1f} operations"
+    cpu, operations = told["cpu_s"] / told["wells"] * 1e3, told["operations"] / told["wells"]
+    note = f"{speed:.0f} MB/s, processor {cpu:.0f} ms, {told['peak_mb']:.0f} MB of memory, {operations:.1f} operations"
     bench.row(name, told["wall_s"] / told["wells"] * 1e3, "ms/well", note=note)
 
 
