@@ -196,7 +196,8 @@ class Objects:
 def _inside(pairs: Numbers, size: int) -> list[Span]:
     """Return the spans that lie in a shard of ``size`` bytes and can hold a header, each once."""
     inside = (pairs[:, 1] >= HEADER) & (pairs[:, 1] <= size) & (pairs[:, 0] <= size - np.minimum(pairs[:, 1], size))
-    return [(offset, number) for offset, number in np.unique(pairs[inside], axis=0).tolist()]
+    found = pairs[inside]
+    return [(offset, number) for offset, number in (np.unique(found, axis=0) if len(found) > 1 else found).tolist()]
 
 
 def _parts(sides: tuple[int, ...], codecs: Sequence[Json]) -> tuple[int, ...]:
