@@ -43,7 +43,7 @@ class ArraySpec:
     zarr_format: int = 3
     dimension_names: tuple[str, ...] | None = None
     fill_value: Any = 0
-    attributes: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def object_shape(self) -> tuple[int, ...]:

@@ -88,7 +88,7 @@ class _Writer:
         if not self._made:
             self._ops.make_dirs(self._folder)
         files = array_documents(self._spec)
-        return [self._ops.write_new(self._folder / name, files[name]) for name in reversed(list(files))]
+        return [self._ops.write_new(self._folder / name, files[name]) for name in reversed(files)]
 
 
 def create_handle(folder: str | Path, spec: ArraySpec, ops: FileOps) -> ZarrHandle:

@@ -7,7 +7,6 @@ that our readers take: no nulls, no duplicate names, known codecs only. Whatever
 
 from __future__ import annotations
 
-import functools
 import math
 import re
 from dataclasses import dataclass
@@ -60,9 +59,8 @@ class ArrayDocument:
     complete: bool
 
 
-@functools.lru_cache(maxsize=256)
-def array_documents(spec: ArraySpec) -> Mapping[str, bytes]:
-    """Return the files that describe an array: name and bytes; made once for arrays that are alike."""
+def array_documents(spec: ArraySpec) -> dict[str, bytes]:
+    """Return the files that describe an array: name and bytes."""
     if spec.zarr_format == 3:
         return {"zarr.json": json_bytes(array_document(spec))}
     attributes = dict(spec.attributes)

@@ -221,3 +221,12 @@ def test_a_fork_after_use_is_refused_in_words(tmp_path):
 def test_threads_are_at_least_one():
     with pytest.raises(InvalidValue):
         ts_context.configure(0)
+
+
+def test_arrays_that_only_compare_equal_have_documents_of_their_own():
+    """True is 1 and -0.0 is 0.0 to Python, not to who reads the document."""
+    told = [
+        array_documents(make_spec((4, 4), "float32", ZarrConfig(), attributes={"a": value}, fill_value=fill))
+        for value, fill in ((1, 0.0), (True, 0.0), (1.0, 0.0), (1, -0.0))
+    ]
+    assert len({files["zarr.json"] for files in told}) == 4
