@@ -19,12 +19,13 @@ import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import xxhash
 
 from openhcs.errors import OpenHCSError, from_oserror
 from openhcs.io import whole_sync
+from openhcs.io.libc import libc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -386,23 +387,18 @@ def _fsync(path: str | Path, flags: int) -> None:
 
 def _begin_write_out(handle: int) -> None:
     """Have the system start to write a file's bytes, so that a later sync waits for less; it may know no such call."""
-    begin = getattr(_libc(), "sync_file_range", None)
+    begin = getattr(libc(), "sync_file_range", None)
     if begin is not None:
         begin(handle, ctypes.c_int64(0), ctypes.c_int64(0), _START_WRITING)
 
 
-@functools.cache
-def _libc() -> Any:
-    return ctypes.CDLL(None, use_errno=True) if sys.platform in _EXCHANGE else None
-
-
 def _rename(source: str | Path, target: str | Path, flags: dict[str, int]) -> bool:
     """Rename with a flag of the system's; False where system or file system do not know it."""
-    libc, one, other = _libc(), os.fsencode(source), os.fsencode(target)
-    if sys.platform == "linux" and hasattr(libc, "renameat2"):
-        done = libc.renameat2(_AT_FDCWD, one, _AT_FDCWD, other, flags["linux"])
+    library, one, other = libc(), os.fsencode(source), os.fsencode(target)
+    if sys.platform == "linux" and hasattr(library, "renameat2"):
+        done = library.renameat2(_AT_FDCWD, one, _AT_FDCWD, other, flags["linux"])
     elif sys.platform == "darwin":
-        done = libc.renamex_np(one, other, flags["darwin"])
+        done = library.renamex_np(one, other, flags["darwin"])
     else:
         return False
     if done == 0:

@@ -6,12 +6,11 @@ kernel tells of writes that failed, and little waits that others wrote, for it w
 
 from __future__ import annotations
 
-import ctypes
-import functools
 import os
 import re
 from pathlib import Path
 
+from openhcs.io.libc import libc
 from openhcs.io.mounts import kind_of
 
 KINDS = frozenset({"ext4", "xfs", "btrfs", "f2fs"})
@@ -30,7 +29,7 @@ def suits(path: str | Path) -> bool:
     """Return whether the file system of ``path`` is to be synced whole."""
     device = os.stat(path).st_dev
     if device not in _trusted:
-        _trusted[device] = _kernel() >= SINCE and kind_of(path) in KINDS and hasattr(_libc(), "syncfs")
+        _trusted[device] = _kernel() >= SINCE and kind_of(path) in KINDS and hasattr(libc(), "syncfs")
     return _trusted[device] and waiting() <= MOST_WAITING
 
 
@@ -38,7 +37,7 @@ def sync(path: str | Path) -> bool:
     """Wait until all below ``path`` is on the disk; False where the system refuses, also for another's failed write."""
     handle = os.open(path, os.O_RDONLY)
     try:
-        return bool(_libc().syncfs(handle) == 0)
+        return bool(libc().syncfs(handle) == 0)
     finally:
         os.close(handle)
 
@@ -56,8 +55,3 @@ def _kernel() -> tuple[int, int]:
     told = os.uname() if hasattr(os, "uname") else None
     found = re.match(r"(\d+)\.(\d+)", told.release) if told is not None and told.sysname == "Linux" else None
     return (int(found[1]), int(found[2])) if found else (0, 0)
-
-
-@functools.cache
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
