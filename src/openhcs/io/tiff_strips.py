@@ -11,7 +11,7 @@ import io
 import struct
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from openhcs.io.tiff_tags import Tags
 
     Array = np.ndarray[Any, np.dtype[Any]]
+
+Result = TypeVar("Result")
 
 RATIOS = {1: 1, 8: DEFLATE_RATIO, 32946: DEFLATE_RATIO, 5: 4096, 32773: 64}
 """Most bytes that one stored byte can become, by TIFF's number of the codec."""
@@ -65,14 +67,7 @@ def header(path: str | Path) -> ImageHeader | None:
     FormatError
         its pages lead in a circle.
     """
-    try:
-        with open(path, "rb", buffering=0) as file:
-            tiff = Tiff(file, path)
-            return _told(tiff, _page(tiff, 0))
-    except FormatError:
-        raise
-    except FALLS:
-        return None
+    return _quickly(path, lambda tiff: _told(tiff, _page(tiff, 0)))
 
 
 def first_plane(path: str | Path, wanted: Callable[[ImageHeader], bool]) -> Array | None:
@@ -83,19 +78,16 @@ def first_plane(path: str | Path, wanted: Callable[[ImageHeader], bool]) -> Arra
     FormatError
         its pages lead in a circle.
     """
-    try:
-        with open(path, "rb", buffering=0) as file:
-            tiff = Tiff(file, path)
-            page = _page(tiff, 0)
-            if not wanted(_told(tiff, page)):
-                return None
-            plane = np.empty(page.shape, page.dtype)
-            _read(tiff, page, plane)
-            return plane
-    except FormatError:
-        raise
-    except FALLS:
-        return None
+
+    def work(tiff: Tiff) -> Array | None:
+        page = _page(tiff, 0)
+        if not wanted(_told(tiff, page)):
+            return None
+        plane = np.empty(page.shape, page.dtype)
+        _read(tiff, page, plane)
+        return plane
+
+    return _quickly(path, work)
 
 
 def _told(tiff: Tiff, page: _Page) -> ImageHeader:
@@ -111,22 +103,30 @@ def read_into(path: str | Path, page: int, out: Array, *, data: bytes | None = N
     FormatError
         its pages lead in a circle.
     """
+
+    def work(tiff: Tiff) -> bool:
+        if page < 0 or not (out.flags.c_contiguous and out.flags.writeable and out.dtype.isnative):
+            return False
+        # A file whose first page is unusual may be more than its pages.
+        first = _page(tiff, 0)
+        found = _page(tiff, page) if page else first
+        if found.shape != out.shape or found.dtype != out.dtype:
+            return False
+        _read(tiff, found, out)
+        return True
+
+    return bool(_quickly(path, work, data))
+
+
+def _quickly(path: str | Path, work: Callable[[Tiff], Result | None], data: bytes | None = None) -> Result | None:
+    """Return what ``work`` makes of a file, or of its bytes; None where anything about it is unusual."""
     try:
         with open(path, "rb", buffering=0) if data is None else io.BytesIO(data) as file:
-            tiff = Tiff(file, path)
-            if page < 0 or not (out.flags.c_contiguous and out.flags.writeable and out.dtype.isnative):
-                return False
-            # A file whose first page is unusual may be more than its pages.
-            first = _page(tiff, 0)
-            found = _page(tiff, page) if page else first
-            if found.shape != out.shape or found.dtype != out.dtype:
-                return False
-            _read(tiff, found, out)
-            return True
+            return work(Tiff(file, path))
     except FormatError:
         raise
     except FALLS:
-        return False
+        return None
 
 
 def _page(tiff: Tiff, number: int) -> _Page:
